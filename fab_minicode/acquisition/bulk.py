@@ -1,0 +1,172 @@
+"""
+Many rows at once, in and out, at the speed of the driver, on SQLite and on PostgreSQL.
+
+SQLite takes a list as one JSON text and rows by ``executemany``; PostgreSQL takes arrays. Statements name only tables
+and columns of our own models; values are always parameters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import BigInteger, Integer, LargeBinary, SmallInteger, func, select
+from sqlalchemy.engine import Connection
+
+from fab_minicode.models.acquisition import COUNTED, PENDING, StoredEvent
+
+Numbers = npt.NDArray[np.int64]
+
+_ROWS_PER_STATEMENT = 20_000
+"""Of an INSERT on PostgreSQL; keeps one statement's text at some megabytes."""
+
+_RANGE_FROM = 5_000
+"""So many events are marked by a range of keys rather than one by one (SQLite)."""
+
+
+def is_postgresql(connection: Connection) -> bool:
+    """Whether the connection speaks PostgreSQL; else it is SQLite."""
+    return bool(connection.dialect.name == "postgresql")
+
+
+def mark(connection: Connection) -> str:
+    """Return what stands for a parameter in a statement of the driver's own."""
+    return "%s" if is_postgresql(connection) else "?"
+
+
+def find(connection: Connection, column: Any, wanted: Sequence[Any], columns: Sequence[Any], **fixed: Any) -> list[Any]:
+    """
+    Return ``columns`` of the rows whose ``column`` is one of ``wanted`` and that have the ``fixed`` values.
+
+    Args:
+        connection: In a transaction.
+        column: A number or text of a table, ``Model.name``.
+        wanted: Python numbers or texts, each once; sorted ones are found faster.
+        columns: Columns of the same table.
+        **fixed: Column name -> value.
+    """
+    if not len(wanted):
+        return []
+    table = column.property.columns[0].table
+    picked = ", ".join(f"t.{one.property.columns[0].name}" for one in columns)
+    conditions = "".join(f" AND t.{name} = {mark(connection)}" for name in fixed)
+    name = column.property.columns[0].name
+    if is_postgresql(connection):
+        source = f"unnest(%s::{_array_type(table.c[name])}) AS w(value) JOIN {table.name} AS t ON t.{name} = w.value"
+        given: Any = _array(wanted, table.c[name])
+        statement = f"SELECT {picked} FROM {source}{conditions}"  # noqa: S608
+    else:
+        # CROSS JOIN keeps the order: look up each wanted value, do not scan the table.
+        given = json.dumps(list(wanted))
+        source = f"json_each(?) AS w CROSS JOIN {table.name} AS t WHERE t.{name} = w.value"
+        statement = f"SELECT {picked} FROM {source}{conditions}"  # noqa: S608
+    return rows(connection, statement, (given, *fixed.values()))
+
+
+def rows(connection: Connection, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
+    """Return what a statement of the driver's own finds, as plain tuples: a row object costs more than its reading."""
+    result = connection.exec_driver_sql(statement, [values] if values else ())  # a list, as in insert()
+    found: list[Any] = result.cursor.fetchall()
+    result.close()
+    return found
+
+
+def numbers(connection: Connection, model: Any, columns: Sequence[str], where: str) -> list[Numbers]:
+    """
+    Return columns of whole numbers of all rows that a condition of our own names, each as an array.
+
+    The database joins them to one text each and numpy takes it apart: a third of what rows would cost.
+    """
+    joined = "string_agg(({})::text, ',')" if is_postgresql(connection) else "group_concat({})"
+    wanted = ", ".join(joined.format(column) for column in columns)
+    (found,) = rows(connection, f"SELECT {wanted} FROM {model.__tablename__} WHERE {where}")  # noqa: S608
+    return [np.fromstring(text or "", np.int64, sep=",") for text in found]
+
+
+def insert(
+    connection: Connection, model: Any, columns: Mapping[str, Sequence[Any]], *, update: Sequence[str] = ()
+) -> None:
+    """
+    Insert rows given by columns; where the primary key is there already, set the ``update`` columns.
+
+    Args:
+        connection: In a transaction.
+        model: Whose table.
+        columns: Column name -> one Python value per row.
+        update: Columns to set in a row that exists; none: every row must be new.
+    """
+    table = model.__table__
+    names = list(columns)
+    rows = len(columns[names[0]])
+    ending = _on_conflict(table, update)
+    if not is_postgresql(connection):
+        places = ", ".join("?" * len(names))
+        statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places}){ending}"  # noqa: S608
+        cursor = connection.connection.cursor()
+        cursor.executemany(statement, zip(*columns.values(), strict=True))
+        cursor.close()
+        return
+    arrays = ", ".join(f"%s::{_array_type(table.c[name])}" for name in names)
+    # WHERE true: without it PostgreSQL would read ON CONFLICT as a join's condition.
+    source = f"SELECT * FROM unnest({arrays}) AS w WHERE true"  # noqa: S608
+    statement = f"INSERT INTO {table.name} ({', '.join(names)}) {source}{ending}"
+    for begin in range(0, rows, _ROWS_PER_STATEMENT):
+        end = begin + _ROWS_PER_STATEMENT
+        piece = tuple(_array(values[begin:end], table.c[column]) for column, values in columns.items())
+        # In a list: SQLAlchemy 1.4 takes a tuple that begins with a list for many sets of parameters.
+        connection.exec_driver_sql(statement, [piece])
+
+
+def _on_conflict(table: Any, update: Sequence[str]) -> str:
+    if not update:
+        return ""
+    key = ", ".join(column.name for column in table.primary_key.columns)
+    return f" ON CONFLICT ({key}) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in update)
+
+
+def mark_counted(connection: Connection, keys: Sequence[bytes]) -> None:
+    """Set the state of pending events, given by their keys, ascending."""
+    table = StoredEvent.__tablename__
+    start = f"UPDATE {table} SET state = {COUNTED} WHERE "  # noqa: S608
+    if is_postgresql(connection):
+        connection.exec_driver_sql(f"{start}key = ANY(%s::bytea[])", [(list(keys),)])
+        return
+    # The writer is alone here: every pending event up to the last claimed key was claimed. A range costs a third of
+    # single updates; late events at its beginning would stretch it over days, so the first of them go one by one.
+    # "+state": scan the keys, not the index that this statement changes.
+    single = len(keys) if len(keys) < _RANGE_FROM else len(keys) // 50
+    if single:
+        connection.exec_driver_sql(f"{start}key = ?", [(key,) for key in keys[:single]])
+    if single < len(keys):
+        spans = (keys[single], keys[-1])
+        connection.exec_driver_sql(f"{start}key BETWEEN ? AND ? AND +state = {PENDING}", spans)
+
+
+def columns_of(found: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Return rows by columns; ``zip(*rows)`` would make an iterator of every row."""
+    return [[row[place] for row in found] for place in range(len(found[0]))] if found else []
+
+
+def next_number(connection: Connection, column: Any) -> int:
+    """Return the number after the highest; safe because only the roll-up, which is alone, makes these rows."""
+    return int(connection.execute(select(func.max(column))).scalar() or 0) + 1
+
+
+def _array(values: Sequence[Any], column: Any) -> Any:
+    """Return a parameter for an array; one of numbers as its text, because the driver quotes them one by one."""
+    if not isinstance(column.type, Integer):
+        return list(values)
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+
+
+def _array_type(column: Any) -> str:
+    if isinstance(column.type, BigInteger):
+        return "bigint[]"
+    if isinstance(column.type, SmallInteger):
+        return "smallint[]"
+    if isinstance(column.type, Integer):
+        return "integer[]"
+    return "bytea[]" if isinstance(column.type, LargeBinary) else "text[]"

@@ -1,0 +1,120 @@
+"""
+The roll-up: pending events become numbers, each exactly once, in one transaction per batch.
+
+The transaction begins with a write to one row, so that only one roll-up works at a time on every database; a process
+that dies leaves nothing behind, because nothing was committed. Events are claimed by their state, never by a highest
+number: what commits out of order is not lost.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import socket
+from typing import Any
+
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import OperationalError
+
+from fab_minicode import signals
+from fab_minicode.acquisition import bulk
+from fab_minicode.acquisition.counting import Claimed, count
+from fab_minicode.acquisition.freshness import remember
+from fab_minicode.models.acquisition import PENDING, StoredEvent
+from fab_minicode.models.leases import Lease
+from fab_minicode.settings import Settings
+
+LEASE = "rollup"
+BATCH_EVENTS = 50_000
+
+_CLAIMED = (
+    StoredEvent.key, StoredEvent.authorizer_id, StoredEvent.name, StoredEvent.time_ms, StoredEvent.visitor,
+    StoredEvent.entry, StoredEvent.received_ms,
+)  # fmt: skip
+
+
+def roll_up(engine: Engine, *, settings: Settings, now: dt.datetime, limit: int = BATCH_EVENTS) -> int:
+    """
+    Count pending events, the oldest first.
+
+    Args:
+        engine: Where the tables are; a connection and a transaction of its own are used.
+        settings: For the time zone and the retention.
+        now: Aware UTC.
+        limit: Most events to count.
+
+    Returns:
+        How many events were counted; 0 when there is nothing left to count, or somebody else has SQLite's write lock
+        for longer than the engine waits.
+    """
+    with engine.connect() as connection:
+        # A look without a lock: usually there is nothing to do.
+        if not _is_pending(connection):
+            return 0
+    with signals.begin(engine) as connection:
+        if not be_alone(connection, now):
+            return 0
+        rows = _claim(connection, limit)
+        oldest = (now.astimezone(settings.zone).date() - dt.timedelta(days=settings.event_retention_days)).toordinal()
+        newest: dict[int, int] = {}
+        for authorizer_id, (claimed, received_ms) in _by_authorizer(rows).items():
+            count(connection, authorizer_id, claimed, settings=settings, oldest=oldest)
+            newest[authorizer_id] = max(received_ms)
+        remember(connection, newest)
+        bulk.mark_counted(connection, [row[0] for row in rows])
+        return len(rows)
+
+
+def roll_up_all(engine: Engine, *, settings: Settings, now: dt.datetime, limit: int = BATCH_EVENTS) -> int:
+    """Count everything that is pending, batch by batch, and return how many events that were."""
+    total = 0
+    while counted := roll_up(engine, settings=settings, now=now, limit=limit):
+        total += counted
+    return total
+
+
+def _is_pending(connection: Connection) -> bool:
+    return bool(_claim(connection, 1))
+
+
+def be_alone(connection: Connection, now: dt.datetime) -> bool:
+    """
+    Write the lease's row first: SQLite then holds its only write lock, PostgreSQL the row's, until the end.
+
+    Whoever comes second waits here, and finds what is left. False when SQLite gave up waiting.
+    """
+    at = now.astimezone(dt.timezone.utc).replace(tzinfo=None)
+    holder = f"{socket.gethostname()[:40]}:{os.getpid()}"
+    mark = bulk.mark(connection)
+    statement = (
+        f"INSERT INTO {Lease.__tablename__} (name, holder, until) VALUES ({mark}, {mark}, {mark})"  # noqa: S608
+        " ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until"
+    )
+    until: Any = at if bulk.is_postgresql(connection) else at.isoformat(sep=" ", timespec="microseconds")
+    try:
+        connection.exec_driver_sql(statement, (LEASE, holder, until))
+    except OperationalError as error:
+        if "database is locked" not in str(error.orig):
+            raise
+        return False
+    return True
+
+
+def _claim(connection: Connection, limit: int) -> list[Any]:
+    columns = ", ".join(column.property.columns[0].name for column in _CLAIMED)
+    table = StoredEvent.__tablename__
+    # The state as a literal: a parameter would keep the planner from the partial index.
+    statement = f"SELECT {columns} FROM {table} WHERE state = {PENDING} ORDER BY key LIMIT {int(limit)}"  # noqa: S608
+    return bulk.rows(connection, statement)
+
+
+def _by_authorizer(rows: list[Any]) -> dict[int, tuple[Claimed, list[int]]]:
+    """Return the events of each mini program, and when they arrived."""
+    sorted_rows: dict[int, list[Any]] = {}
+    for authorizer_id in {row[1] for row in rows}:
+        sorted_rows[authorizer_id] = [row for row in rows if row[1] == authorizer_id]
+    claimed = {}
+    for authorizer_id, mine in sorted(sorted_rows.items()):
+        keys, _authorizers, *others, received_ms = bulk.columns_of(mine)
+        claimed[authorizer_id] = Claimed(keys, *others), received_ms
+    return claimed

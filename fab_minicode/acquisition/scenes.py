@@ -1,0 +1,121 @@
+"""
+WeChat's entry scenes: the numbers of the ways into a mini program, with readable names. Pure.
+
+Source: the list of scene values in WeChat's documentation (reference/scene-list); the views translate the names.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Scene(NamedTuple):
+    """One way into a mini program: WeChat's number as a text, and a name for people."""
+
+    number: str
+    name: str
+
+
+SCENES: tuple[Scene, ...] = (
+    Scene("1000", "Other ways"),
+    Scene("1001", "Mini program list in Discover"),
+    Scene("1005", "Search at the top of WeChat"),
+    Scene("1006", "Search in the mini program list"),
+    Scene("1007", "Card in a private chat"),
+    Scene("1008", "Card in a group chat"),
+    Scene("1010", "Favourites"),
+    Scene("1011", "Scan of a QR code"),
+    Scene("1012", "Long press on a QR code"),
+    Scene("1013", "QR code from the album"),
+    Scene("1014", "Service notification"),
+    Scene("1017", "Trial version"),
+    Scene("1019", "WeChat wallet"),
+    Scene("1020", "Profile of an official account"),
+    Scene("1022", "Pinned at the top of the chats"),
+    Scene("1023", "Icon on the phone's desktop"),
+    Scene("1024", "Profile of the mini program"),
+    Scene("1025", "Scan of a bar code"),
+    Scene("1026", "Mini programs nearby"),
+    Scene("1027", "Used before, in search results"),
+    Scene("1028", "Cards and offers"),
+    Scene("1029", "Details of a card or offer"),
+    Scene("1030", "Automated test"),
+    Scene("1031", "Long press on a bar code"),
+    Scene("1032", "Bar code from the album"),
+    Scene("1034", "Page after a WeChat payment"),
+    Scene("1035", "Menu of an official account"),
+    Scene("1036", "Card shared by an app"),
+    Scene("1037", "Another mini program"),
+    Scene("1038", "Back from another mini program"),
+    Scene("1039", "Shake for TV"),
+    Scene("1042", "Search in Add Friends"),
+    Scene("1043", "Template message of an official account"),
+    Scene("1044", "Card with a share ticket"),
+    Scene("1045", "Ad in Moments"),
+    Scene("1046", "Details of an ad in Moments"),
+    Scene("1047", "Scan of a mini program code"),
+    Scene("1048", "Long press on a mini program code"),
+    Scene("1049", "Mini program code from the album"),
+    Scene("1052", "Shops where a card is valid"),
+    Scene("1053", "Search results"),
+    Scene("1054", "Shortcut in the search at the top"),
+    Scene("1056", "Menu of the music player"),
+    Scene("1057", "Details of a bank card in the wallet"),
+    Scene("1058", "Article of an official account"),
+    Scene("1059", "Invitation to test the trial version"),
+    Scene("1064", "Wi-Fi status bar"),
+    Scene("1065", "URL scheme"),
+    Scene("1067", "Ad in an article"),
+    Scene("1068", "Ad among the mini programs nearby"),
+    Scene("1069", "Opened by an app"),
+    Scene("1071", "Bank cards in the wallet"),
+    Scene("1072", "Page of a payment code"),
+    Scene("1073", "Card from customer service"),
+    Scene("1074", "Card from an official account's chat"),
+    Scene("1077", "Shake nearby"),
+    Scene("1078", "Page after joining a Wi-Fi"),
+    Scene("1079", "WeChat game centre"),
+    Scene("1081", "Text link from customer service"),
+    Scene("1082", "Text link from an official account's chat"),
+    Scene("1084", "Full page of an ad in Moments"),
+    Scene("1088", "System message in a chat"),
+    Scene("1089", "Recently used, pulled down"),
+    Scene("1090", "Recently used, by a long press on the menu"),
+    Scene("1091", "Product card in an article"),
+    Scene("1092", "City services"),
+    Scene("1095", "Ad in a mini program"),
+    Scene("1096", "Chat history"),
+    Scene("1097", "Contract page of WeChat Pay"),
+    Scene("1099", "Plugin inside another page"),
+    Scene("1100", "Details of a red packet cover"),
+    Scene("1102", "Services on an official account's profile"),
+    Scene("1103", "My mini programs, in Discover"),
+    Scene("1104", "My mini programs, pulled down"),
+    Scene("1106", "Search results, pulled down"),
+    Scene("1107", "Subscription message"),
+    Scene("1113", "Left of an Android home screen"),
+    Scene("1114", "Side bar of an Android phone"),
+    Scene("1124", "Scan of a one-item-one-code"),
+    Scene("1125", "Long press on a one-item-one-code"),
+    Scene("1126", "One-item-one-code from the album"),
+    Scene("1129", "WeChat's crawler"),
+    Scene("1131", "Floating window"),
+    Scene("1133", "Hardware device"),
+    Scene("1146", "Map, towards a travel mini program"),
+    Scene("1148", "Transport card"),
+    Scene("1150", "Result of a product's bar code"),
+    Scene("1153", "Result of an object's picture"),
+    Scene("1154", "Single page in Moments"),
+    Scene("1155", "From a single page in Moments"),
+    Scene("1167", "Link inside WeChat"),
+    Scene("1168", "Started by an app or a web site"),
+    Scene("1175", "Shop on a Channels profile"),
+    Scene("1176", "Host of a Channels live stream"),
+    Scene("1177", "Product in a Channels live stream"),
+    Scene("1184", "Link in Channels"),
+    Scene("1194", "Short link or URL Link"),
+    Scene("1195", "Products on a Channels profile"),
+)
+
+SCENE_NAMES: dict[str, str] = {scene.number: scene.name for scene in SCENES}
+"""Number -> name; numbers that WeChat adds later are shown as they are."""

@@ -1,0 +1,115 @@
+"""
+The visitors of a batch: their numbers, found or given, and their first visits.
+
+Works inside the roll-up, which is alone: new numbers are simply the next ones.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy.engine import Connection
+
+from fab_minicode.acquisition import bulk
+from fab_minicode.models.acquisition import Visitor
+
+Numbers = npt.NDArray[np.int64]
+
+_COLUMNS = (Visitor.head, Visitor.tail, Visitor.id, Visitor.first_ms, Visitor.first_context_id)
+NEVER = -1
+"""``first_ms`` of a visitor without a visit."""
+
+
+class Visitors:
+    """
+    The distinct visitors of a batch.
+
+    Attributes:
+        of_event: For each event of the batch the place of its visitor in the arrays below.
+        number: What stands in the tallies.
+        first_ms: Instant of the first visit, as stored; NEVER if there is none.
+        first_context: What that visit carried; 0 if there is none.
+    """
+
+    def __init__(
+        self, connection: Connection, authorizer_id: int, pseudonyms: list[bytes], *, contexts: Numbers
+    ) -> None:
+        """
+        Find the visitors; give those that are new the next numbers.
+
+        Args:
+            connection: In the roll-up's transaction.
+            authorizer_id: Whose visitors.
+            pseudonyms: ``StoredEvent.visitor`` of each event, in the order of time.
+            contexts: What each event carried. New visitors of one context become neighbours: their tallies are runs.
+        """
+        self._connection, self._authorizer_id = connection, authorizer_id
+        halves = np.frombuffer(b"".join(pseudonyms), ">i8").reshape(-1, 2).astype(np.int64)
+        order = np.lexsort((halves[:, 1], halves[:, 0]))
+        ordered = halves[order]
+        begins = np.concatenate(([True], (ordered[1:] != ordered[:-1]).any(axis=1)))
+        self.of_event = np.empty(len(halves), np.int64)
+        self.of_event[order] = np.cumsum(begins) - 1
+        self._halves = ordered[begins]
+        count = len(self._halves)
+        self.number = np.zeros(count, np.int64)
+        self.first_ms = np.full(count, NEVER, np.int64)
+        self.first_context = np.zeros(count, np.int64)
+        self._find()
+        # The sort is stable: the first of a visitor's equal rows is the earliest event.
+        self._give_numbers(contexts[order[begins]])
+        self._changed = self._is_new.copy()
+        self._by_number = np.argsort(self.number)
+
+    def _find(self) -> None:
+        heads = self._halves[:, 0]
+        wanted = np.unique(heads).tolist()
+        rows = bulk.find(self._connection, Visitor.head, wanted, _COLUMNS, authorizer_id=self._authorizer_id)
+        if not rows:
+            return
+        head, tail, number, first_ms, first_context = bulk.columns_of(rows)
+        places = np.searchsorted(heads, np.array(head, np.int64))
+        tails = np.array(tail, np.int64)
+        # Two visitors with the same head are a once-in-a-lifetime event; the tails tell them apart.
+        for wrong in np.flatnonzero(self._halves[places, 1] != tails).tolist():
+            same = np.flatnonzero((heads == head[wrong]) & (self._halves[:, 1] == tail[wrong]))
+            places[wrong] = same[0] if len(same) else -1
+        kept = places >= 0
+        self.number[places[kept]] = np.array(number, np.int64)[kept]
+        self.first_ms[places[kept]] = np.array([NEVER if at is None else at for at in first_ms], np.int64)[kept]
+        self.first_context[places[kept]] = np.array([one or 0 for one in first_context], np.int64)[kept]
+
+    def _give_numbers(self, contexts: Numbers) -> None:
+        self._is_new = self.number == 0
+        new = np.flatnonzero(self._is_new)
+        if len(new):
+            begin = bulk.next_number(self._connection, Visitor.id)
+            ranked = new[np.argsort(contexts[new], kind="stable")]
+            self.number[ranked] = np.arange(begin, begin + len(new))
+
+    def places(self, numbers: Numbers) -> Numbers:
+        """Return the places of visitors in the arrays, by their numbers."""
+        ranks = np.searchsorted(self.number, numbers, sorter=self._by_number)
+        return self._by_number[ranks]
+
+    def set_first(self, places: Numbers, times_ms: Numbers, contexts: Numbers) -> None:
+        """Remember first visits."""
+        self.first_ms[places], self.first_context[places] = times_ms, contexts
+        self._changed[places] = True
+
+    def write(self) -> None:
+        """Write new visitors and changed first visits."""
+        places = np.flatnonzero(self._changed)
+        first = (
+            [None if at == NEVER else at for at in self.first_ms[places].tolist()],
+            [one or None for one in self.first_context[places].tolist()],
+        )
+        columns = {
+            "authorizer_id": [self._authorizer_id] * len(places),
+            "head": self._halves[places, 0].tolist(),
+            "tail": self._halves[places, 1].tolist(),
+            "id": self.number[places].tolist(),
+            "first_ms": first[0],
+            "first_context_id": first[1],
+        }
+        bulk.insert(self._connection, Visitor, columns, update=("first_ms", "first_context_id"))

@@ -1,0 +1,69 @@
+"""The export of an answer over REST."""
+
+from __future__ import annotations
+
+from flask import request
+from flask.wrappers import Response
+from flask_appbuilder.api import expose, protect
+
+from fab_minicode import permissions
+from fab_minicode.acquisition.question import Question, from_args, parse
+from fab_minicode.errors import InvalidInput
+from fab_minicode.rest import reading
+from fab_minicode.rest.answering import MinicodeApi
+from fab_minicode.runtime import now, session
+from fab_minicode.scope import authorizer_of
+from fab_minicode.views.analysis_export import FORMATS
+from fab_minicode.views.exporting import exported
+
+
+class MinicodeExportApi(MinicodeApi):
+    """Answers as files."""
+
+    route_base = "/api/v1/minicode/analysis"
+    class_permission_name = permissions.ACQUISITION
+    base_permissions = list(permissions.ACQUISITION_PERMISSIONS)
+    method_permission_name = permissions.ACQUISITION_METHODS
+    openapi_spec_tag = "Minicode"
+
+    @expose("/export", methods=["GET", "POST"])
+    @protect()
+    def export(self) -> Response:
+        """
+        Send an answer as a file.
+        ---
+        get:
+          summary: The answer to the question of the query string (as the page's address carries it), as a file
+          parameters:
+            - {in: query, name: format, required: true, schema: {type: string, enum: [csv, xlsx]}}
+            - {in: query, name: appid, required: true, schema: {type: string}}
+          responses:
+            200: {description: All rows, what an answer cannot hold as others, and the totals}
+            401: {$ref: '#/components/responses/MinicodeError'}
+            403: {$ref: '#/components/responses/MinicodeError'}
+            404: {$ref: '#/components/responses/MinicodeError'}
+            422: {$ref: '#/components/responses/MinicodeError'}
+        post:
+          summary: The answer to a question, as a file
+          parameters:
+            - {in: query, name: format, required: true, schema: {type: string, enum: [csv, xlsx]}}
+          requestBody:
+            required: true
+            content: {application/json: {schema: {$ref: '#/components/schemas/MinicodeQuestion'}}}
+          responses:
+            200: {description: All rows, what an answer cannot hold as others, and the totals}
+            400: {$ref: '#/components/responses/MinicodeError'}
+            401: {$ref: '#/components/responses/MinicodeError'}
+            403: {$ref: '#/components/responses/MinicodeError'}
+            404: {$ref: '#/components/responses/MinicodeError'}
+            422: {$ref: '#/components/responses/MinicodeError'}
+        """
+        wanted = request.args.get("format", "")
+        if wanted not in FORMATS:
+            raise InvalidInput("format", "unknown" if wanted else "required", detail=wanted[:40])
+        question = _question()
+        return exported(session(), question, authorizer_of(question.appid), wanted, now())
+
+
+def _question() -> Question:
+    return parse(reading.body()) if request.method == "POST" else from_args(request.args)

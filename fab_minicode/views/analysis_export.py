@@ -1,0 +1,197 @@
+"""
+An answer as sheets of a file: the rows of the page in its order and words, and how they were counted.
+
+The columns are those of the page. Numbers and days stay what they are, so that a spreadsheet can go on counting; after
+the rows stand what the limit left out, if anything, and the exact totals, as at the end of the page's table.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fab_minicode.spreadsheet import CSV_MIME, XLSX_MIME, Cell, Column, Sheet, csv_bytes, xlsx_bytes
+from fab_minicode.views import analysis_words as words
+from fab_minicode.views.analysis_answer import (
+    Columns,
+    Json,
+    Reader,
+    begun,
+    by_segment,
+    columns_of,
+    dimension_name,
+    metric_name,
+    segment_name,
+    value_cell,
+    window_of,
+)
+from fab_minicode.views.analysis_page import title_of
+from fab_minicode.words import gettext as _
+
+CSV, XLSX = FORMATS = ("csv", "xlsx")
+_RATIOS = {"visits_per_user": "ratio"}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """
+    What leaves the house.
+
+    Attributes:
+        reader: How values are put into words.
+        question: Its JSON (docs/api.md), with the limit that was counted with.
+        answer: Its JSON.
+        program: Name of the mini program.
+        address: Where the question can be asked again.
+        by: Who exports it.
+        name: Of the saved question, "" for none.
+    """
+
+    reader: Reader
+    question: Json
+    answer: Json
+    program: str
+    address: str
+    by: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class File:
+    """Content, its media type, and the ending of its name."""
+
+    content: bytes
+    mime: str
+    ending: str
+
+
+def file_of(exported: Exported, wanted: str) -> File:
+    """Return a file of one of :data:`FORMATS`: a CSV holds the rows alone, an XLSX tells what they mean on sheet 2."""
+    rows = rows_of(exported)
+    if wanted == CSV:
+        return File(csv_bytes(rows), CSV_MIME, CSV)
+    content = xlsx_bytes([rows, about(exported)], now=exported.reader.shown.now)
+    return File(content, XLSX_MIME, XLSX)
+
+
+# ------------------------------------------------------------------------------------------------------------- rows
+
+
+def rows_of(exported: Exported) -> Sheet:
+    """Return the rows of the answer, what is left out, and the totals."""
+    question, answer = exported.question, begun(exported.reader, exported.answer)
+    columns = columns_of(answer)
+    rows = [[*_named(columns, row, answer), *(row[name] for name in columns.metrics)] for row in answer["rows"]]
+    width = len(columns.dimensions) + bool(columns.time)
+    sums: list[list[Cell]] = []
+    if width:
+        left_out = by_segment(question, answer["others"])
+        if any(any(numbers.values()) for numbers in left_out.values()):
+            sums += _sums(exported, columns, _("All others"), left_out, width=width)
+        sums += _sums(exported, columns, _("All, counted once"), by_segment(question, answer["totals"]), width=width)
+    return Sheet(_("Answer"), _heads(columns), [*rows, *sums], len(sums))
+
+
+def _heads(columns: Columns) -> tuple[Column, ...]:
+    times = {"hour": "hour", "day": "day", "week": "day", "month": "month"}
+    time = [Column(str(words.TIMES[columns.time]), times[columns.time])] if columns.time else []
+    return (
+        *time,
+        *(Column(dimension_name(name)) for name in columns.dimensions),
+        *(Column(metric_name(name), _form(name)) for name in columns.metrics),
+    )
+
+
+def _form(metric: str) -> str:
+    return "percent" if metric.endswith(".conversion") else _RATIOS.get(metric, "number")
+
+
+def _named(columns: Columns, row: Json, answer: Json) -> Iterator[Cell]:
+    if columns.time:
+        yield _instant(columns.time, row[columns.time])
+    for name in columns.dimensions:
+        cell = value_cell(name, row, answer)
+        told = " · ".join(text for text in (cell.text, str(cell.note), str(cell.badge)) if text)
+        yield told
+
+
+def _instant(granularity: str, value: str) -> dt.date | dt.datetime:
+    if granularity == "hour":
+        return dt.datetime.fromisoformat(value)
+    return dt.date.fromisoformat(f"{value}-01" if granularity == "month" else value)
+
+
+def _sums(
+    exported: Exported, columns: Columns, label: str, numbers: Mapping[str, Mapping[str, Any]], *, width: int
+) -> list[list[Cell]]:
+    rows: list[list[Cell]] = []
+    for segment, found in numbers.items():
+        said = "" if len(numbers) == 1 else f" · {segment_name(exported.answer, segment)}"
+        rows.append([label + said, *[None] * (width - 1), *(found[name] for name in columns.metrics)])
+    return rows
+
+
+# ------------------------------------------------------------------------------------------------------------ about
+
+
+def about(exported: Exported) -> Sheet:
+    """Return what the rows mean: the question, its days, how each number is counted, how fresh it is."""
+    lines = [(text, value) for text, value in _lines(exported) if value not in ("", None)]
+    return Sheet(_("About"), (Column(_("What")), Column(_("Value"))), lines)
+
+
+def _lines(exported: Exported) -> Iterator[tuple[str, Cell]]:
+    question, answer, shown = exported.question, exported.answer, exported.reader.shown
+    yield _("Saved as"), exported.name
+    yield _("Mini program"), f"{exported.program} · {question['appid']}"
+    yield _("Question"), title_of(question)
+    yield _("First day"), window_of(answer).since.isoformat()
+    yield _("Last day"), window_of(answer).until.isoformat()
+    yield _("Time zone"), answer["window"]["timezone"]
+    for number, one in enumerate(question["filters"], 1):
+        yield _("Filter %(number)s", number=number), filter_words(one)
+    yield _("Whose visits"), ", ".join(segment_name(answer, name) for name in question["segments"])
+    for name, sentence in answer["definitions"].items():
+        yield _defined(answer, name), _(sentence)
+    yield from _compared(answer)
+    yield from _fresh(exported)
+    yield _("Exported by"), exported.by
+    yield _("Exported at"), f"{shown.exact(shown.now)} ({shown.zone.key})"
+    yield _("Address"), exported.address
+
+
+def _defined(answer: Json, name: str) -> str:
+    if name == "attribution":
+        return _("A visit counts for")
+    if name.startswith("segment "):
+        return segment_name(answer, name.removeprefix("segment "))
+    return metric_name(name)
+
+
+def _compared(answer: Json) -> Iterator[tuple[str, Cell]]:
+    before = answer.get("previous")
+    if not before:
+        return
+    days = window_of(before)
+    yield _("Compared with"), f"{days.since.isoformat()} – {days.until.isoformat()}"
+    for key, value in before["totals"].items():
+        for name, number in value.items() if isinstance(value, Mapping) else [(key, value)]:
+            said = f" · {segment_name(answer, key)}" if isinstance(value, Mapping) else ""
+            yield _("%(metric)s then", metric=metric_name(name)) + said, number
+
+
+def _fresh(exported: Exported) -> Iterator[tuple[str, Cell]]:
+    fresh = exported.answer.get("freshness") or {}
+    if fresh.get("until"):
+        shown = exported.reader.shown
+        yield _("Events up to"), f"{shown.exact(dt.datetime.fromisoformat(fresh['until']))} ({shown.zone.key})"
+
+
+def filter_words(one: Json) -> str:
+    """Return a condition in words."""
+    value = one.get("value", "")
+    values: Sequence[Any] = value if isinstance(value, list) else [value]
+    said = ", ".join(f"#{item}" if isinstance(item, int) else str(item) for item in values)
+    return f"{words.DIMENSIONS.get(one['dimension'], one['dimension'])} {words.OPERATORS[one['op']]} {said}".strip()

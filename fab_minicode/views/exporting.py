@@ -1,0 +1,131 @@
+"""The export of an answer: counted anew without the row limit, recorded, then sent. The page's way; REST shares it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import re
+from typing import Any
+
+from flask import Response, abort, redirect, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+from flask_appbuilder import BaseView, expose
+from flask_appbuilder.security.decorators import has_access
+from sqlalchemy.orm import Session
+
+from fab_minicode import audit, permissions
+from fab_minicode.acquisition import query
+from fab_minicode.acquisition.question import Question, from_args
+from fab_minicode.errors import InvalidInput
+from fab_minicode.models import Authorizer
+from fab_minicode.questions import EVENTS
+from fab_minicode.runtime import now, runtime
+from fab_minicode.views.analysis_answer import Json, Reader
+from fab_minicode.views.analysis_export import FORMATS, Exported, file_of
+from fab_minicode.views.analysis_page import title_of
+from fab_minicode.views.code_forms import ConfirmForm
+from fab_minicode.views.pages import PageMixin, actor
+from fab_minicode.views.question_kinds import kind_named
+from fab_minicode.views.shown import Shown
+
+PICTURE = "png"
+_UNSAFE_IN_FILE_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
+_LONGEST_STEM = 100
+
+
+class MinicodeExportView(PageMixin, BaseView):
+    """``/minicode/analysis/export``."""
+
+    route_base = "/minicode/analysis"
+    class_permission_name = permissions.ACQUISITION
+    base_permissions = list(permissions.ACQUISITION_PERMISSIONS)
+    method_permission_name = permissions.ACQUISITION_METHODS
+    default_view = "export"
+
+    @expose("/export")
+    @has_access
+    def export(self) -> ResponseReturnValue:
+        """Send the answer to the question of the address as a file; a broken question is told on its page."""
+        wanted = request.args.get("format", "")
+        if wanted not in FORMATS:
+            abort(404)
+        try:
+            question = from_args(request.args)
+            return exported(self.db, question, self._program(question), wanted, now())
+        except InvalidInput:
+            return redirect(f"{url_for('MinicodeAnalysisView.analysis')}?{request.query_string.decode('latin-1')}")
+
+    @expose("/picture", methods=["POST"])
+    @has_access
+    def picture(self) -> ResponseReturnValue:
+        """Record that somebody takes the picture of the chart away, which their browser draws."""
+        if not ConfirmForm().validate_on_submit():
+            abort(400)
+        try:
+            question = from_args(request.args)
+        except InvalidInput:
+            abort(400)
+        program = self._program(question)
+        _record(self.db, question, program, now(), {"format": PICTURE})
+        return Response(status=204)
+
+    def _program(self, question: Question) -> Authorizer:
+        return next((one for one in self.mini_programs() if one.appid == question.appid), None) or abort(404)
+
+
+def exported(session: Session, question: Question, program: Authorizer, wanted: str, at: dt.datetime) -> Response:
+    """
+    Return the file with the answer to a question, all rows of it; it is recorded before.
+
+    Args:
+        session: The host's; committed here.
+        question: Its limit is lifted to what an answer can hold at most.
+        program: The mini program that it asks about.
+        wanted: One of ``analysis_export.FORMATS``.
+        at: When it was asked, aware UTC.
+
+    Raises:
+        InvalidInput: As ``acquisition.query.answer``.
+    """
+    settings = runtime().settings
+    whole = query.whole(question, settings=settings, now=at)
+    answer = query.answer(session.connection(), whole, settings=settings, now=at).as_json()
+    kind, shown = kind_named(EVENTS), Shown.here(now=at, zone=settings.zone)
+    made = file_of(
+        Exported(
+            reader=Reader(shown=shown, link=lambda _other: ""),
+            question=whole.as_json(),
+            answer=answer,
+            program=str(program.nick_name or program.appid),
+            address=_absolute(kind.address(question)),
+            by=actor().name,
+        ),
+        wanted,
+    )
+    if request.method != "HEAD":
+        _record(session, question, program, at, {"format": wanted, "rows": len(answer["rows"]), **_window(answer)})
+    response = send_file(
+        io.BytesIO(made.content), made.mime, as_attachment=True, download_name=f"{_stem(whole, answer)}.{made.ending}"
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _record(session: Session, question: Question, program: Authorizer, at: dt.datetime, detail: Json) -> None:
+    subject = audit.Subject("answer", "", title_of(question.as_json()))
+    audit.record(session, "exported", subject, actor=actor(), now=at, authorizer_id=int(program.id), detail=detail)
+    session.commit()
+
+
+def _window(answer: Json) -> dict[str, Any]:
+    return {edge: answer["window"][edge] for edge in ("since", "until")}
+
+
+def _absolute(address: str) -> str:
+    return (runtime().settings.public_url or request.host_url).rstrip("/") + address
+
+
+def _stem(question: Question, answer: Json) -> str:
+    """Return the name of the file: what is asked and its days, without what file systems refuse."""
+    title = _UNSAFE_IN_FILE_NAMES.sub("_", title_of(question.as_json()))[:_LONGEST_STEM].strip(" .")
+    return f"{title} {answer['window']['since']}–{answer['window']['until']}"

@@ -1,0 +1,571 @@
+"""
+The analysis page in a browser: changes are answered in place, charts are drawn, menus open on points and rows, the
+table needs no scripts. Each test opens the page once and walks through what belongs together: opening takes the time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import re
+import time
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from PIL import Image
+from sqlalchemy import select
+
+from fab_minicode.models import Authorizer
+from fab_minicode.runtime import EXTENSION
+from fab_minicode.sandbox import SAMPLE_APPS
+from tests import databases, hosts
+from tests.browser.conftest import NARROW, expect
+from tests.traffic import Visit, bring
+
+PAGE = "/minicode/analysis/"
+SOURCES = ("poster", "海报 & flyer", "moments", "partner", "a,b", "#7", "<b>bold</b>", "{a|b}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def month(site):
+    """Thirty days of visits, fewer from each source than from the one before; today has begun."""
+    hosts.connect(site.app)
+    hosts.connect(site.app, SAMPLE_APPS[1])
+    visits = [
+        Visit(f"{source}-{day}-{number}", day, source, scene="1011" if number % 2 else "1047")
+        for rank, source in enumerate(SOURCES)
+        for day in range(31)
+        for number in range((len(SOURCES) - rank) * (2 + day % 3))
+    ]
+    visits += [Visit(f"nobody-{day}", day) for day in range(31)]
+    visits += [Visit(f"poster-{day}-{number}", day, event="order_paid") for day in range(31) for number in range(4)]
+    now = dt.datetime.now(dt.timezone.utc)
+    settings = site.app.extensions[EXTENSION].settings
+    with hosts.database(site.app) as session:
+        row = session.execute(select(Authorizer.id).where(Authorizer.appid == SAMPLE_APPS[0].appid)).scalar_one()
+    bring(hosts.engine_of(site.app), visits, authorizer_id=row, settings=settings, now=now)
+
+
+def opened(visit, user="viewer", query="", **options):
+    """The page of the first mini program."""
+    page = visit(user, **options)
+    page.goto(f"{PAGE}?appid={SAMPLE_APPS[0].appid}{query}")
+    return page
+
+
+def idle(page):
+    """Wait until the answer stands."""
+    expect(page.locator("#mca-answer")).to_have_attribute("aria-busy", "false")
+
+
+def cells(page, place):
+    """The texts of one column of the table's rows, without what only screen readers hear."""
+    return page.evaluate(
+        """place => [...document.querySelectorAll(`#mca-table tbody tr > :nth-child(${place}) .mca-cell`)]
+            .map((one) => one.firstChild.textContent.trim())""",
+        place,
+    )
+
+
+def headline(page):
+    return page.locator("#mca-headline strong").first.inner_text()
+
+
+def asked(page):
+    """The question in the address bar."""
+    return parse_qs(urlsplit(page.url).query)
+
+
+def colours(page):
+    """How many colours the chart shows, edges and shades left out."""
+    picture = Image.open(io.BytesIO(page.locator("#mca-chart").screenshot())).convert("RGB")
+    return sum(1 for count, _colour in picture.getcolors(2**24) if count > 60)
+
+
+def check(page, name):
+    """Press a pill, as a mouse does: on its label."""
+    page.locator(f"label:has(#mca-{name})").click()
+
+
+# ------------------------------------------------------------------------------------------------------------- chart
+
+
+def test_the_chart_is_drawn_described_and_walked_through_by_keyboard(visit):
+    page = opened(visit, query="&by=utm_source&granularity=day&where=utm_source:set")
+    chart = page.locator("#mca-chart")
+    expect(chart.locator("canvas")).to_be_visible()
+    expect(chart).to_have_attribute("aria-label", re.compile("Users · by day · split by Ad source.*Arrow keys"))
+    page.wait_for_timeout(400)
+    assert colours(page) >= 4
+
+    chart.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    expect(page.locator("#mca-live")).to_contain_text(re.compile(r": 海报 & flyer \d+$"))
+    page.keyboard.press("Enter")
+    menu = page.get_by_role("menu")
+    expect(menu).to_contain_text("海报 & flyer")
+    page.keyboard.press("Escape")
+    expect(menu).to_have_count(0)
+    expect(chart).to_be_focused()
+
+    legend = page.locator(".mca-legend-item").first
+    legend.press("Enter")
+    expect(legend).to_have_attribute("aria-pressed", "false")
+
+
+KINDS = {
+    "line": "&granularity=day&metric=users&metric=visits_per_user",
+    "column": "&granularity=day&by=utm_source&metric=visits&stack=share",
+    "bar": "&by=utm_source&metric=users&metric=visits",
+    "number": "&metric=users&metric=order_paid.conversion&compare=previous",
+    "bubble": "&by=utm_source&metric=users&metric=visits&metric=order_paid.users",
+}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_kind_of_chart_is_drawn(visit, theme):
+    page = opened(visit, query="&window=last_7")
+    if theme == "dark":
+        page.evaluate("document.body.style.backgroundColor = '#16181c'")
+        expect(page.locator(".minicode")).to_have_attribute("data-mc-theme", "dark")
+    for kind, query in KINDS.items():
+        # The page's own links change it in place: a new one for each kind.
+        address = f"{PAGE}?appid={SAMPLE_APPS[0].appid}{query}&window=last_7&chart={kind}"
+        page.evaluate(
+            """address => {
+                const link = document.createElement("a");
+                link.href = address;
+                link.dataset.ask = "";
+                document.getElementById("mca-answer").append(link);
+                link.click();
+                link.remove();
+            }""",
+            address,
+        )
+        expect(page.locator(f"#mca-chart-{kind}")).to_be_checked()
+        idle(page)
+
+        if kind == "number":
+            expect(page.locator(".mca-spark polyline")).to_have_count(2)
+            expect(page.locator("#mca-chart")).to_be_hidden()
+        else:
+            page.wait_for_timeout(350)
+            assert colours(page) >= 4, kind
+
+
+LEFT_OF_BARS = """() => {
+    const canvas = document.querySelector("#mca-chart canvas");
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+    copy.drawImage(canvas, 0, 0);
+    const { data, width } = copy.getImageData(0, 0, canvas.width, canvas.height);
+    let left = width;
+    for (let at = 0; at < data.length; at += 4) {
+        const [red, green, blue, alpha] = data.subarray(at, at + 4);
+        const coloured = alpha === 255 && Math.max(red, green, blue) - Math.min(red, green, blue) > 60;
+        if (coloured) left = Math.min(left, (at / 4) % width);
+    }
+    return left;
+}"""
+RESIZE = """async (width) => {
+    document.querySelector("[data-mca-stage]").style.width = width;
+    for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
+}"""
+
+
+def test_bars_stand_right_of_their_labels_whenever_the_page_changes_its_width(visit):
+    page = opened(visit, query="&by=utm_source&metric=visits&chart=bar")
+    page.wait_for_timeout(400)
+    left = page.evaluate(LEFT_OF_BARS)
+    assert left > 50
+
+    for width in ("0px", "300px", ""):
+        page.evaluate(RESIZE, width)
+
+        assert abs(left - page.evaluate(LEFT_OF_BARS)) <= 2, width
+
+
+def test_a_chart_that_cannot_be_drawn_says_why(visit):
+    page = opened(visit, query="&by=utm_source&where=utm_source:set")
+    problem = page.locator(".mca-chart-problem")
+
+    check(page, "chart-line")
+    expect(problem).to_contain_text("A line needs a course over time")
+    check(page, "chart-bubble")
+    expect(problem).to_contain_text("Bubbles need two or three numbers")
+    check(page, "chart-column")
+    expect(problem).to_have_count(0)
+    check(page, "granularity-day")
+    expect(page.locator("#mca-chart-notes")).to_contain_text("People are not stacked")
+    expect(page.locator("#mca-stack-stacked")).to_be_disabled()
+    check(page, "chart-table")
+    expect(page.locator("#mca-chart")).to_be_hidden()
+
+    assert ["table"] == asked(page)["chart"]
+
+
+def test_a_day_that_is_not_over_is_dashed_and_labelled(visit):
+    page = opened(visit, query="&window=this_week&granularity=day&metric=users&chart=table")
+    page.evaluate(
+        """() => {
+            const { init } = window.minicodeCharts;
+            window.minicodeCharts = { init: (...given) => (window.drawn = init(...given)) };
+        }"""
+    )
+    check(page, "chart-line")
+    expect(page.locator("#mca-chart canvas")).to_be_visible()
+    today = page.locator("#mca-table tbody tr.is-open")
+
+    expect(today).to_contain_text("not over yet")
+    parts = page.evaluate(
+        """() => {
+            const { series } = window.drawn.getOption();
+            const known = (one) => one.data.filter((value) => value !== null).length;
+            return series.map((one) => [Array.isArray(one.lineStyle.type), known(one)]);
+        }"""
+    )
+    days = page.locator("#mca-table tbody tr").count()
+
+    assert [[False, days - 1], [True, min(days, 2)]] == parts
+
+
+def test_a_point_opens_a_menu_and_a_tooltip_holds_no_markup(visit):
+    page = opened(visit, query="&by=utm_source&where=utm_source:set&chart=column")
+    box = page.locator("#mca-chart canvas").bounding_box()
+
+    page.mouse.move(box["x"] + 90, box["y"] + box["height"] - 60)
+    page.wait_for_timeout(300)
+    page.mouse.click(box["x"] + 90, box["y"] + box["height"] - 60)
+    menu = page.get_by_role("menu", name="poster")
+    expect(menu).to_be_visible()
+    assert page.locator("#mca-chart b, #mca-chart script").count() == 0
+
+    menu.get_by_role("menuitem", name="Filter to this").click()
+    expect(page.locator("#mca-value-1")).to_have_value("poster")
+    expect(menu).to_have_count(0)
+
+
+def test_the_picture_is_a_png_with_a_title(visit):
+    page = opened(visit, "manager", query="&by=utm_source&metric=users&metric=visits&where=utm_source:set")
+
+    with page.expect_download() as saved:
+        page.locator("#mca-picture").click()
+    picture = Image.open(saved.value.path())
+
+    assert saved.value.suggested_filename.endswith(".png")
+    assert picture.format == "PNG"
+    assert picture.height > 2 * page.locator("#mca-chart canvas").bounding_box()["height"]
+
+
+# ----------------------------------------------------------------------------------------------------------- in place
+
+
+def test_changes_are_answered_in_place_and_back_brings_them_back(visit):
+    page = opened(visit)
+    page.evaluate("window.stillTheSamePage = true")
+    before = headline(page)
+
+    page.locator("#mca-split-1").focus()
+    page.locator("#mca-split-1").select_option("utm_source")
+    expect(page.locator("#mca-table thead")).to_contain_text("Ad source")
+    expect(page.locator("#mca-split-1")).to_be_focused()
+    page.locator("#mca-window").select_option("30")
+    expect(page.locator("#mca-headline strong").first).not_to_have_text(before)
+    assert (["utm_source"], ["last_30"]) == (asked(page)["by"], asked(page)["window"])
+    assert list(SOURCES) == cells(page, 1)
+    expect(page.locator("#mca-live")).to_contain_text(f"Users {headline(page)}")
+
+    page.go_back()
+    expect(page.locator("#mca-window")).to_have_value("7")
+    page.go_back()
+    expect(page.locator("#mca-table tbody tr")).to_have_count(7)
+    expect(page.locator("#mca-split-1")).to_have_value("")
+    page.go_forward()
+    expect(page.locator("#mca-split-1")).to_have_value("utm_source")
+
+    assert page.evaluate("window.stillTheSamePage")
+
+
+def test_a_shared_address_shows_the_same_answer_to_somebody_else(visit):
+    mine = opened(visit, "manager")
+    mine.locator("#mca-split-1").select_option("utm_source")
+    mine.locator("#mca-event-1").fill("order_paid")
+    mine.locator("#mca-event-1").press("Tab")
+    expect(mine.locator("#mca-table thead")).to_contain_text("order_paid (people)")
+    mine.locator("#mca-as-1").select_option("conversion")
+    expect(mine.locator("#mca-table thead")).to_contain_text("order_paid (conversion)")
+    mine.locator(".mca-split select").last.select_option("scene")
+    expect(mine.locator("#mca-table thead")).to_contain_text("Opened by")
+    mine.locator(".mca-split").nth(1).locator(".mca-row-up").press("Enter")
+    expect(mine.locator("#mca-table thead th").first).to_contain_text("Opened by")
+
+    theirs = visit("viewer")
+    theirs.goto(mine.url)
+
+    assert mine.locator("#mca-table table").inner_text() == theirs.locator("#mca-table table").inner_text()
+    assert (["scene", "utm_source"], ["users", "order_paid.conversion"]) == (asked(mine)["by"], asked(mine)["metric"])
+
+
+def test_every_row_has_a_menu_by_mouse_and_by_keyboard(visit):
+    page = opened(visit, query="&by=utm_source&where=utm_source:set")
+    table = page.url
+    for place, source in enumerate(SOURCES):
+        row = page.locator("#mca-table tbody tr").nth(place)
+        number = row.locator("td").last.locator(".mca-cell").inner_text()
+
+        row.locator("a[data-mca-row]").press("Enter")
+        expect(page.get_by_role("menuitem").first).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("#mca-value-1")).to_have_value(source)
+        expect(page.locator("#mca-headline strong").first).to_have_text(number)
+        page.go_back()
+        expect(page.locator("#mca-table thead")).to_contain_text("Ad source")
+
+    page.locator("#mca-table tbody td").first.click()
+    page.keyboard.press("l")
+    expect(page.get_by_role("menuitem", name="Landing page")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#mca-table thead")).to_contain_text("Landing page")
+
+    assert page.url != table
+    assert ["utm_source:eq:poster"] == asked(page)["where"]
+
+
+def test_the_table_is_sorted_by_any_column(visit):
+    page = opened(visit, query="&by=utm_source&metric=users&metric=visits")
+    heads = page.locator("#mca-table thead th")
+
+    heads.nth(2).get_by_role("button").click()
+    expect(heads.nth(2)).to_have_attribute("aria-sort", "descending")
+    assert SOURCES[0] == cells(page, 1)[0]
+    heads.nth(2).get_by_role("button").press("Enter")
+    expect(heads.nth(2)).to_have_attribute("aria-sort", "ascending")
+    assert "(not set)" == cells(page, 1)[0]
+    heads.nth(0).get_by_role("button").click()
+
+    assert ["ascending", "(not set)"] == [heads.nth(0).get_attribute("aria-sort"), cells(page, 1)[-1]]
+
+
+def test_a_filter_is_made_of_suggested_values_by_keyboard(visit):
+    page = opened(visit)
+    everyone = headline(page)
+
+    page.locator(".mca-filter").last.locator("[name=dimension]").select_option("utm_source")
+    assert "value" == page.evaluate("document.activeElement.name")
+    page.locator("[name=op]").nth(1).select_option("in")
+    value = page.locator("[name=value]").nth(1)
+    value.focus()
+    value.type("pos")
+    options = page.locator(".mca-values [role=option]")
+    expect(options).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    expect(options.first).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(page.locator("#mca-headline strong").first).not_to_have_text(everyone)
+    value.type(", a")
+    expect(options.filter(has_text="a,b")).to_be_visible()
+    options.filter(has_text="a,b").click()
+    expect(value).to_have_value('poster, "a,b"')
+    page.wait_for_function("location.search.includes('poster')")
+    idle(page)
+    assert ["utm_source:set", "utm_source:in:poster,a\\,b"] == asked(page)["where"]
+
+    page.locator(".mca-filter .mca-row-remove").nth(1).press("Enter")
+    expect(page.locator("#mca-headline strong").first).to_have_text(everyone)
+
+
+def test_a_free_window_and_its_mistakes_stand_beside_the_field(visit):
+    page = opened(visit)
+    page.locator("#mca-window").select_option("14")
+    expect(page.locator("#mca-table tbody tr")).to_have_count(14)
+    page.locator("#mca-window").select_option("free")
+    expect(page.locator("#mca-since")).to_be_focused()
+    since = dt.date.fromisoformat(page.locator("#mca-since").input_value())
+    until = page.locator("#mca-until").input_value()
+
+    page.locator("#mca-since").fill((since + dt.timedelta(days=4)).isoformat())
+    expect(page.locator("#mca-table tbody tr")).to_have_count(10)
+    expect(page.locator("#mca-since")).to_be_focused()
+    page.locator("#mca-until").fill("2020-01-01")
+    expect(page.locator("#mca-problem-window")).to_contain_text("Choose two days")
+    expect(page.locator("#mca-chart")).to_be_hidden()
+    page.locator("#mca-until").fill(until)
+    expect(page.locator("#mca-problem-window")).to_be_hidden()
+    expect(page.locator("#mca-table tbody tr")).to_have_count(10)
+
+
+WATCH = """() => {
+    window.seen = [];
+    const root = document.getElementById("mca-root");
+    const bar = document.querySelector(".mca-progress");
+    let since = null;
+    const look = (at) => {
+        const busy = root.classList.contains("is-busy");
+        since = busy ? since ?? at : null;
+        if (busy) window.seen.push([at - since, Number(getComputedStyle(bar).opacity)]);
+        requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+}"""
+
+
+def test_a_spinner_comes_only_when_the_answer_takes_its_time(visit):
+    page = opened(visit)
+    page.route("**/minicode/analysis/*part=page*", lambda route: (time.sleep(0.9), route.continue_()))
+    page.evaluate(WATCH)
+
+    page.locator("#mca-window").select_option("14")
+    expect(page.locator("#mca-table tbody tr")).to_have_count(14)
+    idle(page)
+    seen = page.evaluate("window.seen")
+
+    assert {0} == {opacity for after_ms, opacity in seen if after_ms < 250}
+    assert 1 in {opacity for after_ms, opacity in seen if after_ms > 400}
+
+
+def test_an_answer_that_comes_too_late_is_dropped(visit):
+    page = opened(visit)
+    held = []
+
+    def answer(route):
+        # The first answer is held back until the second one stands.
+        if "window=30" in route.request.url:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/minicode/analysis/*part=page*", answer)
+    page.locator("#mca-window").select_option("30")
+    page.wait_for_timeout(100)
+    page.locator("#mca-window").select_option("14")
+    expect(page.locator("#mca-table tbody tr")).to_have_count(14)
+    for route in held:
+        route.continue_()
+    page.wait_for_timeout(300)
+
+    assert held
+    assert (14, ["last_14"]) == (page.locator("#mca-table tbody tr").count(), asked(page)["window"])
+
+
+def test_an_answer_that_never_comes_is_said_and_asked_again(visit):
+    page = opened(visit)
+    page.evaluate(
+        """() => {
+            const ask = window.fetch;
+            window.fetch = () => { window.fetch = ask; return Promise.resolve(new Response("", { status: 503 })); };
+        }"""
+    )
+
+    page.locator("#mca-window").select_option("14")
+    expect(page.locator("#mca-offline")).to_be_visible()
+    page.locator("#mca-retry").click()
+
+    expect(page.locator("#mca-table tbody tr")).to_have_count(14)
+    expect(page.locator("#mca-offline")).to_be_hidden()
+
+
+def test_an_empty_answer_says_which_filter_empties_it(visit):
+    page = opened(visit, query="&where=utm_source:eq:poster&where=utm_campaign:eq:nobody")
+    expect(page.locator("#mca-table")).to_contain_text("The filters leave nothing over")
+
+    page.get_by_role("link", name="Without “Campaign is nobody”").click()
+
+    expect(page.locator("#mca-table tbody, #mca-headline strong").first).not_to_have_text("0")
+    assert ["utm_source:eq:poster"] == asked(page)["where"]
+
+
+def test_the_sql_that_counts_again_is_one_press_away(visit):
+    page = opened(visit, query="&where=utm_source:set")
+
+    page.locator("#mca-recount > summary").press("Enter")
+
+    expect(page.locator("#mca-recount pre")).to_contain_text("SELECT COUNT(DISTINCT")
+    expect(page.locator("#mca-trust")).to_contain_text(re.compile(r"events up to .*\d:\d\d:\d\d.* are counted"))
+
+
+# ------------------------------------------------------------------------------------------------- for everybody
+
+
+def test_without_scripts_the_form_asks_and_the_table_answers(visit):
+    page = opened(visit, scripts=False)
+
+    page.locator("#mca-split-1").select_option("utm_source")
+    page.locator("#mca-granularity-total").check(force=True)
+    page.locator("#mca-window").select_option("30")
+    page.get_by_role("button", name="Apply").click()
+
+    assert list(SOURCES) == cells(page, 1)
+    assert (["utm_source"], ["last_30"]) == (asked(page)["by"], asked(page)["window"])
+    page.get_by_role("link", name=re.compile("^moments")).click()
+    expect(page.locator("#mca-value-1")).to_have_value("moments")
+
+
+def test_in_chinese_page_chart_menu_and_numbers_are_chinese(visit):
+    page = opened(
+        visit,
+        language="zh",
+        query="&by=utm_source&compare=previous&metric=users&metric=new_users&metric=order_paid.users",
+    )
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("事件分析")
+    expect(page.locator("#mca-chart")).to_have_attribute("aria-label", re.compile("访问用户.*广告来源"))
+    assert "不适用" in cells(page, 1)
+    assert re.fullmatch(r"20\d\d年\d+月\d+日周.至.*日周.", page.locator(".mca-dates-words").inner_text())
+    page.locator("#mca-table tbody a").first.press("Enter")
+    expect(page.get_by_role("menuitem", name="只看这一项")).to_be_focused()
+    assert not re.search(
+        r"\b(Users|Filter|window|before|visitors|people|events)\b", page.locator("#mca-root").inner_text()
+    )
+
+
+@pytest.mark.parametrize("background", ["#ffffff", "#1f2428"])
+def test_on_a_phone_the_answer_comes_first_and_axe_finds_nothing(visit, background):
+    try:
+        from axe_playwright_python import sync_playwright as axe
+    except ImportError:
+        databases.missing("axe", "install the extra [test]")
+    page = opened(visit, size=NARROW, query="&by=utm_source&metric=users&metric=visits&compare=previous&beside=1")
+    page.evaluate("colour => { document.body.style.background = colour; }", background)
+
+    assert not page.locator("#mca-question").is_visible()
+    assert NARROW["width"] == page.evaluate("document.documentElement.scrollWidth")
+    page.locator("#mca-question-fold > summary").click()
+    check(page, "attribution-last")
+    page.locator("#mca-window").select_option("30")
+    expect(page.locator("#mca-words")).to_contain_text("Last 30 days")
+    idle(page)
+    page.locator("#mca-recount > summary").click()
+    expect(page.locator("#mca-recount pre").first).to_be_visible()
+    page.locator("#mca-table tbody a").first.press("Enter")
+    page.wait_for_timeout(300)
+    found = axe.Axe().run(page, context=".minicode")
+
+    assert NARROW["width"] == page.evaluate("document.documentElement.scrollWidth")
+    assert 0 == found.violations_count, found.generate_report()
+
+
+def test_print_holds_the_question_in_words_and_no_controls(visit):
+    page = opened(visit, query="&by=utm_source&granularity=day&where=utm_source:in:poster,moments")
+
+    page.emulate_media(media="print")
+
+    expect(page.locator("#mca-question-fold")).to_be_hidden()
+    expect(page.locator("#mca-copy-link")).to_be_hidden()
+    expect(page.locator(".mca-print-only")).to_contain_text("Ad source is one of poster, moments")
+    frame = page.locator(".mca-table-frame")
+    assert frame.evaluate(
+        "one => one.scrollHeight <= one.clientHeight + 1 && getComputedStyle(one).maxHeight === 'none'"
+    )
+
+
+def test_the_code_lists_headline_leads_to_its_question(visit):
+    page = visit("viewer")
+    page.goto(f"/minicode/codes/list/?appid={SAMPLE_APPS[0].appid}")
+    card = page.locator(".mca-card")
+    number = card.locator("strong").inner_text()
+
+    card.click()
+
+    expect(page.locator("#mca-headline strong").first).to_have_text(number)
+    expect(page.locator("#mca-window")).to_have_value("7")
+    expect(page.locator(".mca-filter").first.locator("[name=op]")).to_have_value("set")

@@ -1,0 +1,116 @@
+"""The roll-up thread of the web process."""
+
+import datetime as dt
+import logging
+import os
+import threading
+import time
+
+import pytest
+from sqlalchemy import select, text
+
+from fab_minicode.models.acquisition import COUNTED, StoredEvent
+from fab_minicode.settings import read_settings
+from fab_minicode.views.background import RollUpThread
+from fab_minicode.views.collect import ROLL_UP
+from tests import collect_app, databases, hosts
+
+SETTINGS = read_settings({"FAB_MINICODE_ROLLUP_SECONDS": 0.1})
+NATIVE = f"/minicode/collect/v1/{collect_app.KEY}"
+
+
+def visit(identity):
+    now_ms = int(dt.datetime.now(dt.timezone.utc).timestamp() * 1000)
+    return {"id": identity, "type": "visit", "visitor": identity, "time_ms": now_ms, "query": "utm_source=poster"}
+
+
+def threads():
+    return [thread for thread in threading.enumerate() if thread.name == "fab-minicode-roll-up"]
+
+
+def states(engine):
+    with engine.connect() as connection:
+        return [row[0] for row in connection.execute(select(StoredEvent.__table__.c.state))]
+
+
+def wait(condition, seconds=60):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
+
+
+@pytest.fixture(params=databases.KINDS)
+def app(request, tmp_path):
+    app = collect_app.make(request.param, tmp_path, ROLLUP="thread", ROLLUP_SECONDS=0.2)
+    yield app
+    app.extensions[ROLL_UP].stop()
+    wait(lambda: not threads())
+    hosts.close(app)
+
+
+def test_an_accepted_event_is_counted_soon(app):
+    assert not threads()
+    client = app.test_client()
+
+    assert 1 == client.post(NATIVE, json={"events": [visit("a")]}).get_json()["accepted"]
+    wait(lambda: states(hosts.engine_of(app)) == [COUNTED])
+    assert 1 == client.post(NATIVE, json={"events": [visit("b")]}).get_json()["accepted"]
+    wait(lambda: states(hosts.engine_of(app)) == [COUNTED] * 2)
+
+
+def test_any_first_request_starts_one_thread(app):
+    for _ in range(5):
+        app.test_client().get("/")
+
+    assert 1 == len(threads())
+
+
+def test_the_thread_outlives_a_failing_database_and_says_so_without_data(app, caplog):
+    engine = hosts.engine_of(app)
+    client = app.test_client()
+    with caplog.at_level(logging.WARNING):
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE minicode_events RENAME TO away"))
+        client.get("/")
+        wait(lambda: "the roll-up failed" in caplog.text)
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE away RENAME TO minicode_events"))
+    assert 1 == client.post(NATIVE, json={"events": [visit("canary")]}).get_json()["accepted"]
+
+    wait(lambda: states(engine) == [COUNTED])
+    assert "canary" not in caplog.text
+    assert "SELECT" not in caplog.text
+
+
+def test_a_host_that_rolls_up_elsewhere_has_no_thread(tmp_path):
+    app = collect_app.make("sqlite", tmp_path, ROLLUP="external")
+    app.test_client().get("/")
+
+    assert ROLL_UP not in app.extensions
+    assert not threads()
+    hosts.close(app)
+
+
+def test_a_kick_ends_the_pause(engine):
+    roll_up = RollUpThread(read_settings({"FAB_MINICODE_ROLLUP_SECONDS": 3600}))
+    roll_up.start(engine)
+    time.sleep(0.7)
+    with engine.begin() as connection:
+        row = {"key": b"k" * 16, "authorizer_id": 1, "time_ms": 1, "received_ms": 1, "visitor": b"v" * 16, "state": 0}
+        connection.execute(StoredEvent.__table__.insert(), {**row, "name": "order_paid"})
+    roll_up.kick()
+    wait(lambda: states(engine) == [COUNTED])
+    roll_up.stop()
+    wait(lambda: not threads())
+
+
+def test_a_forked_worker_starts_its_own_thread(engine):
+    roll_up = RollUpThread(SETTINGS)
+    roll_up.start(engine)
+
+    assert roll_up.is_started
+    roll_up._pid = os.getpid() - 1  # what a worker forked from here would find
+    assert not roll_up.is_started
+    roll_up.stop()
+    wait(lambda: not threads())

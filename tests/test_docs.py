@@ -1,0 +1,131 @@
+"""The documentation says what the code does: tables, names, links, examples."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+import pytest
+
+from fab_minicode import errors, kinds, settings, trackers
+from fab_minicode.acquisition.dimensions import DIMENSIONS
+from fab_minicode.acquisition.metrics import METRICS
+from fab_minicode.acquisition.question_fields import WINDOW_NAMES
+from fab_minicode.acquisition.windows import COMPARISONS
+from fab_minicode.demo.seed import USERS
+from fab_minicode.utm import Utm, compose_path
+from tests import reference
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+_LINK = re.compile(r"\]\((?!https?://|mailto:)([^)#\s]+)?(?:#([^)\s]+))?\)")
+
+
+def _name(path):
+    return path.name
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", reference.BLOCKS)
+def test_tables_say_what_the_code_says(name):
+    _, render = reference.BLOCKS[name]
+
+    assert render() == reference.in_document(name), "run: python -m tests.reference"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
+def test_links_lead_somewhere(document):
+    for target, anchor in _LINK.findall(document.read_text(encoding="utf-8")):
+        path = (document.parent / target).resolve() if target else document
+
+        assert path.exists(), target
+        if anchor:
+            heads = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def test_every_document_can_be_found_from_the_index():
+    linked = {target for target, _ in _LINK.findall(read("docs/index.md"))}
+
+    assert {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"} <= linked
+
+
+@pytest.mark.parametrize("dimension", [dimension.name for dimension in DIMENSIONS])
+def test_every_dimension_is_explained(dimension):
+    assert f"`{dimension}`" in read("docs/numbers.md")
+
+
+@pytest.mark.parametrize("metric", [*(metric.name for metric in METRICS), *WINDOW_NAMES, *COMPARISONS])
+def test_every_metric_window_and_comparison_is_explained(metric):
+    assert re.search(f'`"?{metric}"?`', read("docs/numbers.md"))
+
+
+@pytest.mark.parametrize("tracker", [tracker.name for tracker in trackers.TRACKERS])
+def test_every_tracker_has_its_address_in_the_documentation(tracker):
+    text = read("docs/trackers.md")
+
+    assert "/minicode/collect/" + {"native": "v1"}.get(tracker, tracker) in text
+
+
+@pytest.mark.parametrize("errcode", sorted(errors.ERRCODES))
+def test_every_errcode_is_explained(errcode):
+    assert str(errcode) in read("docs/wechat.md")
+
+
+@pytest.mark.parametrize("kind", kinds.KINDS, ids=lambda kind: kind.name)
+def test_every_interface_is_explained(kind):
+    assert kind.endpoint.rpartition("/")[2] in read("docs/wechat.md")
+
+
+def test_every_error_class_stands_in_the_drawing_of_the_tree():
+    classes = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
+
+    assert set() == {name for name in classes if not re.search(rf"\b{name}\b", str(errors.__doc__))}
+
+
+def test_settings_that_examples_use_exist():
+    known = {settings.PREFIX + setting.name for setting in settings.SETTINGS}
+    used = {
+        name
+        for path in DOCUMENTS
+        for name in re.findall(r"FAB_MINICODE_[A-Z_]*[A-Z]", path.read_text(encoding="utf-8"))
+    }
+
+    assert used
+    assert set() == used - known
+
+
+def test_the_example_paths_are_the_paths_that_are_sent():
+    text = read("docs/codes.md")
+
+    assert f"`{compose_path('pages/menu/index', Utm('poster', 'autumn menu'))}`" in text
+    assert f"`{compose_path('pages/coupon/get?id=18', Utm('小票'))}`" in text
+
+
+def test_the_readme_begins_with_a_picture_and_names_both_commands_and_the_users():
+    text = read("README.md")
+
+    assert re.search(r"\A# .+\n\n!\[[^]]+\]\(docs/images/\S+\.png\)\n", text)
+    assert "make demo" in text
+    assert "make test" in text
+    assert all(f"`{name}/{name}`" in text for name, *_ in USERS)
+
+
+def test_the_package_says_its_version_in_the_changelog():
+    text = read("CHANGELOG.md")
+
+    assert re.search(r"^## \[(Unreleased|\d+\.\d+\.\d+)\]", text, re.MULTILINE)
+
+
+def test_every_rest_route_is_explained(app):
+    rules = {str(rule) for rule in app.url_map.iter_rules() if str(rule).startswith("/api/v1/minicode/")}
+    text = read("docs/api.md")
+    written = {re.sub(r"<\w+:", "<", rule).replace("<pk>", "<id>") for rule in rules} - {
+        f"/api/v1/minicode/{name}/_info" for name in ("codes", "authorizers", "analysis", "aliases", "segments")
+    }
+
+    assert written
+    assert set() == {rule for rule in written if rule not in text}

@@ -1,0 +1,140 @@
+"""The revisions make exactly the tables of the models, and touch nothing else."""
+
+import threading
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from fab_minicode import migrations
+from fab_minicode.models import Base
+from tests import databases
+
+# What the database itself says of tables, columns, constraints and indexes: partial indexes and WITHOUT ROWID included.
+CATALOGUE = {
+    "sqlite": ("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name <> 'minicode_alembic_version'",),
+    "postgresql": (
+        "SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default"
+        " FROM information_schema.columns WHERE table_schema = 'public'",
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE connamespace = 'public'::regnamespace",
+        "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+        "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+        "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+    ),
+}
+
+
+@pytest.fixture
+def empty(database_url):
+    """An engine on a database without any table."""
+    engine = databases.engine_for(database_url)
+    yield engine
+    engine.dispose()
+
+
+def catalogue(engine):
+    with engine.connect() as connection:
+        found = [row for query in CATALOGUE[engine.dialect.name] for row in connection.execute(text(query))]
+    # SQLite keeps the text of a statement: the order of a table's parts and white space mean nothing here.
+    plain = (tuple(part(value) if isinstance(value, str) else str(value) for value in row) for row in found)
+    return sorted(row for row in plain if "minicode_alembic_version" not in str(row))
+
+
+def part(value):
+    head, _, rest = value.partition("(")
+    parts, _, tail = rest.rpartition(")")
+    return " ".join(head.split()), *sorted(" ".join(one.split()) for one in parts.split(",")), " ".join(tail.split())
+
+
+def test_the_revisions_make_what_the_models_say(empty, tmp_path):
+    migrations.upgrade(empty)
+    with empty.connect() as connection:
+        options = {"version_table": migrations.VERSION_TABLE, "compare_type": True}
+        difference = compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
+    created = databases.engine_for(databases.fresh(empty.dialect.name, tmp_path))
+    Base.metadata.create_all(created)
+    expected = catalogue(created)
+    created.dispose()
+
+    assert [] == difference
+    assert expected == catalogue(empty)
+
+
+def test_other_tables_are_not_touched(empty):
+    with empty.begin() as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
+        connection.execute(text("INSERT INTO alembic_version VALUES ('host')"))
+        connection.execute(text("CREATE TABLE ab_user (id INTEGER)"))
+    migrations.upgrade(empty)
+    migrations.downgrade(empty, "base")
+
+    assert {"alembic_version", "ab_user", migrations.VERSION_TABLE} == set(inspect(empty).get_table_names())
+    with empty.connect() as connection:
+        assert "host" == connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+
+
+def test_upgrading_twice_is_upgrading_once(empty):
+    assert migrations.current(empty) is None
+
+    migrations.upgrade(empty)
+    once = catalogue(empty)
+    migrations.upgrade(empty)
+
+    assert migrations.head() == migrations.current(empty)
+    assert once == catalogue(empty)
+
+
+def test_up_and_down_and_up_again_is_up(empty):
+    migrations.upgrade(empty)
+    once = catalogue(empty)
+    migrations.downgrade(empty, "base")
+
+    assert migrations.current(empty) is None
+
+    migrations.upgrade(empty)
+
+    assert once == catalogue(empty)
+
+
+def test_two_upgrades_at_once_do_not_meet(empty, database_url):
+    errors = []
+
+    def run():
+        engine = databases.engine_for(database_url)
+        try:
+            migrations.upgrade(engine)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
+            errors.append(error)
+        engine.dispose()
+
+    threads = [threading.Thread(target=run, daemon=True) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [] == errors
+    assert migrations.head() == migrations.current(empty)
+
+
+def test_an_upgrade_that_breaks_leaves_nothing_half_done(empty):
+    with empty.begin() as connection:
+        # In the way of the last table of the first revision.
+        connection.execute(text("CREATE TABLE minicode_code_history (id INTEGER)"))
+    with pytest.raises(Exception, match="minicode_code_history"):
+        migrations.upgrade(empty)
+
+    assert ["minicode_code_history"] == inspect(empty).get_table_names()
+
+
+def test_an_address_will_do_for_an_engine(database_url):
+    migrations.upgrade(database_url)
+
+    assert migrations.head() == migrations.current(database_url)
+
+
+def test_revisions_stand_in_one_line():
+    assert 1 == len(ScriptDirectory.from_config(migrations.config()).get_heads())

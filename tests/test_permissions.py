@@ -1,0 +1,218 @@
+"""
+Every route of ours x everybody who may knock, with rows of their own team and of a foreign one (``routes.ROUTES``).
+
+What is sent is always valid and carries the session's CSRF token, so that only the permission decides.
+"""
+
+import difflib
+
+import pytest
+
+from fab_minicode import permissions
+from fab_minicode.permissions import ROLES, menus_of
+from tests import hosts
+from tests.people import FOREIGN, FOREIGN_WORD, NOWHERE, World, names_something, text_of, told
+from tests.routes import FREE, MACHINES, PEOPLE, ROUTES
+
+TEAM = ("viewer", "creator", "manager")
+HAS_PEOPLE = [route for route in ROUTES if route.statuses not in (MACHINES, FREE)]
+SECRETS_OF_THE_FOREIGN_TEAM = (FOREIGN_WORD, FOREIGN.appid, "Foreign Person")
+
+
+@pytest.fixture
+def world(app):
+    return World(app)
+
+
+def routes(app):
+    """Return ``(method, rule)`` of everything we registered."""
+    manager = app.extensions["appbuilder"].addon_managers["fab_minicode.manager.MinicodeManager"]
+    return {
+        (method, rule.rule)
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.rpartition(".")[0] in {*manager.blueprints, "fab_minicode_collect", "fab_minicode_wechat"}
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+
+
+def test_every_route_of_ours_has_a_row_and_every_row_a_route(app):
+    assert {(route.method, route.rule) for route in ROUTES} == routes(app)
+
+
+def test_everybody_gets_in_where_the_table_says_and_nowhere_else_and_reads_nothing_foreign(world):
+    wrong = []
+    for route in ROUTES:
+        for person, expected in route.expected().items():
+            things = world.own if route.method == "GET" else world.fresh()
+            answer = world.knock(person, route, things)
+            is_page = not route.rule.startswith(("/api/", "/minicode/collect", "/minicode/wechat"))
+            found_as = (answer.status_code, expected)
+            if answer.status_code != expected and not (is_page and found_as == (hosts.DENIED, 403)):
+                wrong.append(f"{route.method} {route.rule} as {person}: {answer.status_code}, expected {expected}")
+            if person != "admin" and any(word in text_of(answer) for word in SECRETS_OF_THE_FOREIGN_TEAM):
+                wrong.append(f"{route.method} {route.rule} tells {person} of the foreign team")
+            if route.method != "GET" and expected < 400:
+                world.settle()
+
+    assert [] == wrong
+
+
+def test_what_is_foreign_is_answered_like_what_does_not_exist(world):
+    wrong = []
+    for route in filter(names_something, HAS_PEOPLE):
+        for person in (person for person in TEAM if route.expected()[person] < 400):
+            answers = [told(world.knock(person, route, things), things) for things in (world.foreign, NOWHERE)]
+            if answers[0] != answers[1] and not route.is_proved:
+                wrong.append(f"{route.method} {route.rule} as {person}: {difference(*answers)}")
+
+    assert [] == wrong
+
+
+def test_an_admin_knows_every_team(world):
+    wrong = []
+    for route in (one for one in HAS_PEOPLE if one.method == "GET" and names_something(one)):
+        found = world.knock("admin", route, world.foreign).status_code
+        if found != route.expected()["admin"]:
+            wrong.append(f"{route.rule}: {found}")
+
+    assert [] == wrong
+
+
+def difference(one, other):
+    lines = difflib.unified_diff(one[1].splitlines(), other[1].splitlines(), lineterm="", n=0)
+    return f"{one[0]} and {other[0]}: " + "; ".join(list(lines)[2:8])
+
+
+def variants(address):
+    """Other ways to write an address, that proxies and servers may or may not read as the same."""
+    path, question, query = address.partition("?")
+    rest = question + query
+    yield from (f"{path}/{rest}", f"/%2f{path[1:]}{rest}", path.replace("/minicode/", "/minicode//", 1) + rest)
+    yield from (path.replace("/minicode/", "/minicode/%2e/", 1) + rest, f"{path}/%2e%2e/{rest}", f"{path}%2f{rest}")
+    yield from (
+        path.replace("minicode", "MINICODE", 1) + rest,
+        f"{path};a=b{rest}",
+        f"{path}%00{rest}",
+        f"{path}.{rest}",
+    )
+
+
+def test_no_other_spelling_of_an_address_opens_what_the_plain_one_does_not(world):
+    wrong = []
+    for route in (one for one in HAS_PEOPLE if one.method == "GET"):
+        for person in ("anonymous", "nobody"):
+            for address in variants(route.address):
+                answer = world.knock(person, route, world.own, address=address)
+                if answer.status_code < 300 or answer.status_code >= 500:
+                    wrong.append(f"{address} as {person}: {answer.status_code}")
+
+    assert [] == wrong
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "PATCH"])
+def test_no_other_method_says_more_than_the_plain_one(world, method):
+    wrong = []
+    for route in HAS_PEOPLE:
+        for person in ("anonymous", "nobody"):
+            answer = world.knock(person, route, world.own, method=method)
+            opened = answer.status_code < 300 and (method != "OPTIONS" or answer.get_data())
+            if opened or answer.status_code >= 500:
+                wrong.append(f"{method} {route.rule} as {person}: {answer.status_code}")
+
+    assert [] == wrong
+
+
+def test_the_hosts_own_actions_and_downloads_do_not_reach_our_rows(world):
+    admin = world.client("admin")
+    headers = {"X-CSRFToken": hosts.csrf_token(admin)}
+    for view, key in (("codes", world.own["code"]), ("authorizers", world.own["program"])):
+        for address in (f"action/delete/{key}", f"action/no_such_action/{key}", "download/code.png", f"api/read/{key}"):
+            assert 404 == admin.get(f"/minicode/{view}/{address}").status_code
+        for address in ("action_post", f"action/muldelete/{key}"):
+            body = {"action": "muldelete", "rowid": key}
+            assert 404 == admin.post(f"/minicode/{view}/{address}", data=body, headers=headers).status_code
+
+
+def test_a_person_who_is_made_inactive_is_a_stranger_with_the_next_request(world):
+    world.client("manager")
+    with world.app.app_context():
+        security = world.app.extensions["appbuilder"].sm
+        user = security.find_user(username="manager")
+        user.active = False
+        security.update_user(user)
+    wrong = []
+    for route in HAS_PEOPLE:
+        expected, found = route.expected()["anonymous"], world.knock("manager", route, world.own).status_code
+        if found != expected:
+            wrong.append(f"{route.method} {route.rule}: {found}, expected {expected}")
+
+    assert [] == wrong
+
+
+def test_a_role_that_ends_in_mid_session_ends_its_rights(app, client):
+    hosts.login(client, "manager")
+
+    assert 200 == client.get("/api/v1/minicode/codes/").status_code
+
+    with app.app_context():
+        security = app.extensions["appbuilder"].sm
+        user = security.find_user(username="manager")
+        user.roles = [security.find_role("Nothing")]
+        security.update_user(user)
+
+    assert 403 == client.get("/api/v1/minicode/codes/").status_code
+
+
+def test_rights_of_the_public_role_open_no_more_than_they_say(world):
+    with world.app.app_context():
+        security = world.app.extensions["appbuilder"].sm
+        public = security.find_role("Public")
+        for view_menu, names in ROLES[0].grants:
+            for name in names:
+                security.add_permission_role(public, security.find_permission_view_menu(name, view_menu))
+    opened = {route.rule for route in HAS_PEOPLE if world.knock("anonymous", route, world.own).status_code == 200}
+
+    # What a viewer may read, as far as no team is asked for: a stranger holds the role Public only.
+    assert opened
+    assert opened <= {route.rule for route in HAS_PEOPLE if route.expected()["viewer"] == 200}
+    assert not {rule for rule in opened if "<" in rule}
+
+
+# --------------------------------------------------------------------------------------------------- the pure data
+
+
+def test_the_roles_are_the_documented_ones():
+    granted = {role.name: {(v, p) for v, names in role.grants for p in names} for role in ROLES}
+    viewer, creator, manager = (granted[f"Minicode {name}"] for name in ("Viewer", "Creator", "Manager"))
+    codes_, acquisition = permissions.CODES, permissions.ACQUISITION
+
+    assert 3 == len(granted)
+    assert {(codes_, "can_download"), (codes_, "can_create"), (acquisition, "can_save")} == creator - viewer
+    assert viewer < creator < manager
+    assert {(view_menu, one) for view_menu, names in permissions.VIEW_MENUS for one in names} == manager
+    assert {"can_list", "can_show", "can_read"} == {one for _, one in viewer}
+
+
+def test_a_role_is_led_to_what_it_may_see():
+    everything = [name for name, _ in permissions.MENUS]
+    led = {role.name: set(menus_of(role)) for role in ROLES}
+
+    assert set(everything) == led["Minicode Manager"]
+    assert set(everything) - {permissions.MENU_AUDIT} == led["Minicode Viewer"] == led["Minicode Creator"]
+
+
+@pytest.mark.parametrize(
+    "methods, granted",
+    [
+        (permissions.CODES_METHODS, permissions.CODES_PERMISSIONS),
+        (permissions.AUTHORIZERS_METHODS, permissions.AUTHORIZERS_PERMISSIONS),
+        (permissions.ACQUISITION_METHODS, permissions.ACQUISITION_PERMISSIONS),
+        (permissions.AUDIT_METHODS, permissions.AUDIT_PERMISSIONS),
+    ],
+)
+def test_every_method_maps_to_a_permission_that_exists(methods, granted):
+    assert {f"can_{name}" for name in methods.values()} <= set(granted)
+
+
+def test_the_table_names_everybody():
+    assert all(len(PEOPLE) == len(route.expected()) for route in ROUTES)
