@@ -26,6 +26,20 @@ hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _drop_databases_of_a_module() -> Iterator[None]:
+    """What fixtures made that a module's tests share goes with the module."""
+    with databases.dropping():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _drop_databases_of_a_test() -> Iterator[None]:
+    """What a test and its fixtures made goes with the test; being automatic, this begins first and ends last."""
+    with databases.dropping():
+        yield
+
+
 @pytest.fixture(params=databases.KINDS)
 def database_url(request: pytest.FixtureRequest, tmp_path) -> str:
     """A new empty database; the test runs once per kind."""

@@ -7,6 +7,7 @@ template and copied for every test: a file copy on SQLite, ``CREATE DATABASE ...
 
 from __future__ import annotations
 
+import atexit
 import datetime as dt
 import importlib.metadata
 import itertools
@@ -118,7 +119,9 @@ def copy_of_template(kind: str, folder: pathlib.Path) -> str:
 
 
 def _build(kind: str) -> str:
-    url = databases.fresh(kind, pathlib.Path(tempfile.mkdtemp(prefix="minicode-template-")))
+    folder = tempfile.mkdtemp(prefix="minicode-template-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    url = databases.fresh(kind, pathlib.Path(folder), stays=True)
     engine = create_engine(url, future=True)
     Model.metadata.create_all(engine)
     Base.metadata.create_all(engine)
