@@ -202,6 +202,8 @@ def save(session: Session, saving: Saving, person: Person, *, now: dt.datetime) 
     """
     if saving.authorizer_id not in person.programs:
         raise Missing("mini program")
+    if saving.kind not in KINDS:
+        raise InvalidInput("kind", "unknown", detail=saving.kind[:40])
     saving = _checked(saving, roles_to_choose(person))
     actor = person.actor
     row = SavedQuestion(
@@ -335,8 +337,6 @@ def _checked(saving: Saving, choosable: list[str]) -> Saving:
     if not name:
         raise InvalidInput("name", "unnamed")
     typed = saving.description.replace("\r\n", "\n")
-    if saving.kind not in KINDS:
-        raise InvalidInput("kind", "unknown", detail=saving.kind[:40])
     if len(saving.question) > MAX_QUESTION_CHARACTERS:
         most, actual = MAX_QUESTION_CHARACTERS, len(saving.question)
         raise InvalidInput("question", "too_long", limit=most, actual=actual, unit="characters")

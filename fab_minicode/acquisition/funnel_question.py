@@ -43,6 +43,11 @@ class FunnelQuestion:
     steps: tuple[str | None, ...]
     within_days: int = 7
 
+    @property
+    def appid(self) -> str:
+        """The mini program that is asked about."""
+        return self.scope.appid
+
     def as_json(self) -> dict[str, Any]:
         """Return the form of docs/api.md with every field; :func:`parse` reads it back."""
         steps = [write_step(step) for step in self.steps]

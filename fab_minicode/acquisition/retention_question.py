@@ -47,6 +47,11 @@ class RetentionQuestion:
     returns: str | None = None
     days: int = MAX_DAYS
 
+    @property
+    def appid(self) -> str:
+        """The mini program that is asked about."""
+        return self.scope.appid
+
     def as_json(self) -> dict[str, Any]:
         """Return the form of docs/api.md with every field; :func:`parse` reads it back."""
         own = {"start": self.start, "return": write_step(self.returns), "days": self.days}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +21,7 @@ from fab_minicode.runtime import now, runtime, session
 from fab_minicode.scope import authorizer_of, scope
 from fab_minicode.views import people
 from fab_minicode.views.question_kinds import kind_named
-from fab_minicode.views.saved_questions import opened, seen_at, stored
+from fab_minicode.views.saved_questions import asked, opened, seen_at, stored
 
 _FIELDS = ("name", "description", "question", "chart", "visibility", "roles")
 _LOOK = re.compile(r"[a-z_.1]{0,16}")
@@ -35,7 +34,7 @@ QUESTION_SCHEMA: dict[str, Any] = {
         "description": {"type": "string"},
         "kind": {"type": "string", "enum": list(questions.KINDS)},
         "appid": {"type": "string"},
-        "question": {"type": "object"},
+        "question": {"type": "object", "nullable": True, "description": "null where it can no longer be read"},
         "chart": {"type": "string"},
         "visibility": {"type": "string", "enum": list(questions.VISIBILITIES)},
         "roles": {"type": "array", "items": {"type": "string"}},
@@ -243,7 +242,7 @@ def question_json(row: SavedQuestion, person: Person) -> dict[str, Any]:
         "description": row.description,
         "kind": row.kind,
         "appid": row.authorizer.appid,
-        "question": json.loads(row.question),
+        "question": asked(row),
         "chart": row.chart,
         "visibility": row.visibility,
         "roles": sorted(one.role for one in row.roles),
@@ -295,9 +294,9 @@ def _change(row: SavedQuestion, sent: Mapping[str, Any], person: Person, at: dt.
 
 def _saving(sent: Mapping[str, Any], row: SavedQuestion | None) -> Saving:
     """Return what shall be kept: what was sent, else as it is kept, else the default."""
-    kind = kind_named(str(row.kind) if row is not None else reading.text(sent, "kind") or questions.EVENTS)
+    kind = str(row.kind) if row is not None else reading.text(sent, "kind") or questions.EVENTS
     if "question" in sent or row is None:
-        question = kind.parse(sent["question"])
+        question = kind_named(kind).parse(sent["question"])
         asks, program = stored(question), int(authorizer_of(question.appid).id)
     else:
         asks, program = str(row.question), int(row.authorizer_id)
@@ -310,7 +309,7 @@ def _saving(sent: Mapping[str, Any], row: SavedQuestion | None) -> Saving:
     texts = {name: reading.text(sent, name) if name in sent else str(value) for name, value in kept.items()}
     if not _LOOK.fullmatch(texts["chart"]):
         raise InvalidInput("chart", "unknown", detail=texts["chart"][:40])
-    return Saving(program, kind.name, asks, roles=_roles(sent, row), **texts)
+    return Saving(program, kind, asks, roles=_roles(sent, row), **texts)
 
 
 def _roles(sent: Mapping[str, Any], row: SavedQuestion | None) -> tuple[str, ...]:

@@ -14,6 +14,7 @@
   let chart = null;
   let asking = null;
   let typing = 0;
+  let isOtherProgram = false;
 
   const root = () => document.querySelector(ROOT);
   const byId = (id) => document.getElementById(id);
@@ -110,7 +111,12 @@
     }
   };
 
-  const askForm = () => ask(formAddress(), { push: true, wholeForm: false });
+  /* Another mini program has other events and segments: the form itself is asked for again. */
+  const askForm = () => {
+    const wholeForm = isOtherProgram;
+    isOtherProgram = false;
+    ask(formAddress(), { push: true, wholeForm });
+  };
 
   const askLater = (event) => {
     clearTimeout(typing);
@@ -146,6 +152,7 @@
 
   const changed = (event) => {
     const { target } = event.detail;
+    if (target.name === "appid") isOtherProgram = true;
     if (granularity("day") === null) return;
     if (target.name === "split") splitChanged();
     if (target.name === "window") windowChanged(target.value);

@@ -78,9 +78,10 @@ class MinicodeAnalysisView(SavedQuestionPages, AnalysisPages, BaseView):
     def saved(self, pk: int) -> ResponseReturnValue:
         """Answer a saved question; what kinds have pages of their own is led there."""
         one = self.opened(pk, self.person())
-        if one.question is None or one.kind.name != EVENTS:
-            where = url_for("MinicodeSavedView.edit", pk=pk)
-            return redirect(one.kind.address(one.question, saved=pk) if one.question is not None else where)
+        if one.question is None or not one.kind.is_asked_here:
+            return redirect(url_for("MinicodeSavedView.edit", pk=pk))
+        if one.kind.name != EVENTS:
+            return redirect(one.kind.address(one.question, saved=pk))
         fields = MultiDict({**one.kind.write(one.question), **look_fields(one.row.chart)})
         listed = self.mini_programs()
         authorizer = next(program for program in listed if program.id == one.row.authorizer_id)

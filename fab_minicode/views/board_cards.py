@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask import url_for
 from sqlalchemy.engine import Connection
 
-from fab_minicode.acquisition import query
 from fab_minicode.acquisition.question import Question, parse
 from fab_minicode.boards import Item
 from fab_minicode.errors import InvalidInput
 from fab_minicode.models import Authorizer
-from fab_minicode.questions import EVENTS
+from fab_minicode.questions import EVENTS, FUNNEL, RETENTION
 from fab_minicode.runtime import runtime
 from fab_minicode.views import messages
 from fab_minicode.views.analysis_answer import Json, Reader, begun, columns_of, is_empty, times_of, window_of
 from fab_minicode.views.analysis_numbers import Number, Spark, numbers_of, spark_of
 from fab_minicode.views.analysis_table import Table, table_of
+from fab_minicode.views.journey_cards import ROWS, funnel_card, retention_card
 from fab_minicode.views.question_kinds import QuestionKind, kind_named
 from fab_minicode.views.saved_questions import opened
 from fab_minicode.views.shown import Shown
 from fab_minicode.words import gettext as _
-
-ROWS = 5
-"""Most rows of a card's table."""
 
 MOST_NUMBERS = 3
 
@@ -46,7 +43,7 @@ class Card:
         is_counted: Whether what follows is there; else it is asked for later.
         window_words: The days.
         numbers: The first totals.
-        table: At most :data:`ROWS` rows.
+        table: At most ``ROWS`` groups.
         line: The first metric over time, None without time.
         said: Why there is no number, "" where there is one.
     """
@@ -82,10 +79,8 @@ class Counter:
         card = dataclasses.replace(card, is_counted=True)
         if question is None:
             return dataclasses.replace(card, said=_("This question can no longer be read."))
-        if kind.name != EVENTS:
-            return card
         try:
-            return dataclasses.replace(card, **self._counted(question))
+            return dataclasses.replace(card, **CARDS[kind.name](self.connection, kind, question, self.shown))
         except InvalidInput as error:
             return dataclasses.replace(card, said=messages.refusal(error))
 
@@ -101,19 +96,29 @@ class Counter:
         url = url_for("MinicodeAnalysisView.saved", pk=item.question.id)
         return Card(item.place, str(item.question.name), named, url, asks), one.kind, one.question
 
-    def _counted(self, question: Question) -> dict[str, Any]:
-        small = smaller(question)
-        settings, asked = runtime().settings, small.as_json()
-        answer = query.answer(self.connection, small, settings=settings, now=self.shown.now).as_json()
-        reader = Reader(shown=self.shown, link=lambda _other: "")
-        window = window_of(answer)
-        made: dict[str, Any] = {"window_words": self.shown.days(window.since, window.until)}
-        if is_empty(asked, answer):
-            return made | {"said": _("Nothing was counted in these days.")}
-        if small.dimensions:
-            table = table_of(reader, asked, answer)
-            return made | {"table": dataclasses.replace(table, rows=table.rows[:ROWS])}
-        return made | {"numbers": numbers_of(reader, asked, answer)[:MOST_NUMBERS], "line": line_of(reader, answer)}
+
+def events_card(connection: Connection, kind: QuestionKind, question: Question, shown: Shown) -> dict[str, Any]:
+    """Return the fields of :class:`Card` for an event analysis. Raises InvalidInput as ``acquisition.query.answer``."""
+    small = smaller(question)
+    asked = small.as_json()
+    answer = kind.answer(connection, small, settings=runtime().settings, now=shown.now)
+    reader = Reader(shown=shown, link=lambda _other: "")
+    window = window_of(answer)
+    made: dict[str, Any] = {"window_words": shown.days(window.since, window.until)}
+    if is_empty(asked, answer):
+        return made | {"said": _("Nothing was counted in these days.")}
+    if small.dimensions:
+        table = table_of(reader, asked, answer)
+        return made | {"table": dataclasses.replace(table, rows=table.rows[:ROWS])}
+    return made | {"numbers": numbers_of(reader, asked, answer)[:MOST_NUMBERS], "line": line_of(reader, answer)}
+
+
+CARDS: dict[str, Callable[[Connection, QuestionKind, Any, Shown], dict[str, Any]]] = {
+    EVENTS: events_card,
+    FUNNEL: funnel_card,
+    RETENTION: retention_card,
+}
+"""Kind of a question -> what fills its card."""
 
 
 def smaller(question: Question) -> Question:

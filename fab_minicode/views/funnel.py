@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from flask import redirect, request, url_for
+from flask import request
+from flask.typing import ResponseReturnValue
 from flask_appbuilder import BaseView, expose, has_access
-from werkzeug.wrappers import Response
 
 from fab_minicode import permissions
-from fab_minicode.acquisition import funnel
-from fab_minicode.acquisition.funnel_question import MAX_STEPS, FunnelQuestion, from_args, parse, to_args
-from fab_minicode.acquisition.scope import number_from, step_from_text, step_to_text
-from fab_minicode.errors import InvalidInput
-from fab_minicode.models import Authorizer
-from fab_minicode.runtime import now, runtime
+from fab_minicode.acquisition.funnel_question import MAX_STEPS, from_args, parse
+from fab_minicode.acquisition.scope import number_from, step_from_text, step_to_text, write_step
+from fab_minicode.questions import FUNNEL
 from fab_minicode.views import scope_form
-from fab_minicode.views.analysis_answer import value_cell
 from fab_minicode.views.analysis_fields import is_form
-from fab_minicode.views.analysis_tabs import AnalysisPages
+from fab_minicode.views.journey_pages import Asked, Journey, JourneyPages
+from fab_minicode.views.journey_words import step_name
 from fab_minicode.views.scope_form import ScopeForm
-from fab_minicode.words import gettext as _
+from fab_minicode.views.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -41,16 +37,7 @@ class FunnelForm:
         return (*rows, *[""] * (2 - len(rows)))
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What a request asks: the fields, the question if it is one, and what is wrong with it if not."""
-
-    form: FunnelForm
-    question: FunnelQuestion | None = None
-    problems: Mapping[str, str] = field(default_factory=dict)
-
-
-class MinicodeFunnelView(AnalysisPages, BaseView):
+class MinicodeFunnelView(JourneyPages, BaseView):
     """A funnel: form, table, address."""
 
     route_base = "/minicode/analysis/funnel"
@@ -62,41 +49,19 @@ class MinicodeFunnelView(AnalysisPages, BaseView):
 
     @expose("/")
     @has_access
-    def funnel(self) -> str | Response:
+    def funnel(self) -> ResponseReturnValue:
         """Count the funnel that the address carries."""
-        at = now()
-        listed = self.mini_programs()
-        authorizer = self.chosen(listed)
-        asked = _asked(authorizer.appid if authorizer else "")
-        if is_form(request.args) and asked.question is not None:
-            values: dict[str, Any] = dict(to_args(asked.question))
-            return redirect(url_for(f"{self.endpoint}.funnel", **values))
-        answer, problems = self._answer(asked, authorizer, at)
-        steps = asked.question.steps if asked.question else ()
-        return self.page(
-            "fab_minicode/funnel.html",
-            at=at,
-            programs=listed,
-            form=asked.form,
-            problems=problems,
-            answer=answer,
-            step_names=[_("Visit") if step is None else step for step in steps],
-            cells=value_cell,
-            max_steps=MAX_STEPS,
-            **scope_form.choices(self.db.connection(), authorizer, steps),
-        )
+        return self.journey_page(Journey(FUNNEL, _asked, lambda question: question.steps, _summary, _more))
 
-    def _answer(
-        self, asked: Asked, authorizer: Authorizer | None, at: dt.datetime
-    ) -> tuple[dict[str, Any] | None, Mapping[str, str]]:
-        if asked.question is None or authorizer is None:
-            return None, asked.problems
-        connection, number = self.db.connection(), int(authorizer.id)
-        try:
-            found = funnel.count(connection, number, asked.question, settings=runtime().settings, now=at)
-        except InvalidInput as error:
-            return None, scope_form.problem_of(error)
-        return found.as_json(), {}
+
+def _summary(shown: Shown, answer: Mapping[str, Any]) -> str:
+    steps = zip(answer["steps"], answer["totals"]["steps"], strict=True)
+    return "; ".join(f"{step_name(step)} {shown.number(found['users'])}" for step, found in steps)
+
+
+def _more(asked: Asked) -> dict[str, Any]:
+    steps = asked.question.steps if asked.question is not None else ()
+    return {"step_names": [step_name(write_step(step)) for step in steps], "max_steps": MAX_STEPS}
 
 
 def _asked(appid: str) -> Asked:

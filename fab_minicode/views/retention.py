@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from flask import redirect, request, url_for
+from flask import request
+from flask.typing import ResponseReturnValue
 from flask_appbuilder import BaseView, expose, has_access
-from werkzeug.wrappers import Response
 
 from fab_minicode import permissions
-from fab_minicode.acquisition import retention
-from fab_minicode.acquisition.metrics import FIRST_VISIT, VISIT
-from fab_minicode.acquisition.retention_question import RetentionQuestion, from_args, parse, to_args
+from fab_minicode.acquisition.metrics import FIRST_VISIT
+from fab_minicode.acquisition.retention_question import from_args, parse
 from fab_minicode.acquisition.scope import step_from_text, step_to_text
-from fab_minicode.errors import InvalidInput
-from fab_minicode.models import Authorizer
-from fab_minicode.runtime import now, runtime
+from fab_minicode.questions import RETENTION
 from fab_minicode.views import scope_form
-from fab_minicode.views.analysis_answer import value_cell
 from fab_minicode.views.analysis_fields import is_form, known
-from fab_minicode.views.analysis_tabs import AnalysisPages
+from fab_minicode.views.journey_pages import Asked, Journey, JourneyPages
+from fab_minicode.views.journey_words import STARTS
 from fab_minicode.views.scope_form import ScopeForm
+from fab_minicode.views.shown import Shown
+from fab_minicode.words import gettext as _
 from fab_minicode.words import lazy_gettext as _l
 
-STARTS: dict[str, Any] = {FIRST_VISIT: _l("First visit ever"), VISIT: _l("Any visit")}
 DAYS: dict[str, Any] = {"7": _l("7 days"), "14": _l("14 days"), "30": _l("30 days")}
 HEATS = 8
 """Shades of the table; the number beside them says the same."""
@@ -47,16 +44,7 @@ class RetentionForm:
         return {**self.scope.as_json(), "start": self.start, "return": returns, "days": int(self.days)}
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What a request asks: the fields, the question if it is one, and what is wrong with it if not."""
-
-    form: RetentionForm
-    question: RetentionQuestion | None = None
-    problems: Mapping[str, str] = field(default_factory=dict)
-
-
-class MinicodeRetentionView(AnalysisPages, BaseView):
+class MinicodeRetentionView(JourneyPages, BaseView):
     """Retention: form, table, address."""
 
     route_base = "/minicode/analysis/retention"
@@ -68,42 +56,23 @@ class MinicodeRetentionView(AnalysisPages, BaseView):
 
     @expose("/")
     @has_access
-    def retention(self) -> str | Response:
+    def retention(self) -> ResponseReturnValue:
         """Count the retention that the address carries."""
-        at = now()
-        listed = self.mini_programs()
-        authorizer = self.chosen(listed)
-        asked = _asked(authorizer.appid if authorizer else "")
-        if is_form(request.args) and asked.question is not None:
-            values: dict[str, Any] = dict(to_args(asked.question))
-            return redirect(url_for(f"{self.endpoint}.retention", **values))
-        answer, problems = self._answer(asked, authorizer, at)
-        returns = (asked.question.returns,) if asked.question else ()
-        return self.page(
-            "fab_minicode/retention.html",
-            at=at,
-            programs=listed,
-            form=asked.form,
-            problems=problems,
-            answer=answer,
-            starts=STARTS,
-            days={asked.form.days: asked.form.days, **DAYS} if asked.form.days not in DAYS else DAYS,
-            cells=value_cell,
-            heat=heat,
-            **scope_form.choices(self.db.connection(), authorizer, returns),
-        )
+        return self.journey_page(Journey(RETENTION, _asked, lambda question: (question.returns,), _summary, _more))
 
-    def _answer(
-        self, asked: Asked, authorizer: Authorizer | None, at: dt.datetime
-    ) -> tuple[dict[str, Any] | None, Mapping[str, str]]:
-        if asked.question is None or authorizer is None:
-            return None, asked.problems
-        connection, number = self.db.connection(), int(authorizer.id)
-        try:
-            found = retention.count(connection, number, asked.question, settings=runtime().settings, now=at)
-        except InvalidInput as error:
-            return None, scope_form.problem_of(error)
-        return found.as_json(), {}
+
+def _summary(shown: Shown, answer: Mapping[str, Any]) -> str:
+    kept = answer["totals"]
+    said = [f"{_('Started')} {shown.number(kept['starts'])}"]
+    first = kept["returned"][0]
+    if first is not None and first["of"]:
+        said.append(f"{_('Day %(day)s', day=1)} {shown.percent(first['users'] / first['of'])}")
+    return "; ".join(said)
+
+
+def _more(asked: Asked) -> dict[str, Any]:
+    own = asked.form.days
+    return {"starts": STARTS, "days": {own: own, **DAYS} if own not in DAYS else DAYS, "heat": heat}
 
 
 def heat(cell: Mapping[str, int]) -> int:

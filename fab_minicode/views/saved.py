@@ -210,13 +210,15 @@ class MinicodeSavedView(SavedQuestionPages, AnalysisPages, BaseView):
     # ------------------------------------------------------------------------------------------------------ shared
 
     def _asked(self) -> tuple[QuestionKind, Any]:
-        """Return the question of the address; who follows a broken one is led to the analysis page, which says why."""
+        """Return the question of the address; who follows a broken one is led to the page that says why."""
+        page = "MinicodeAnalysisView.analysis"
         try:
             kind = kind_named(request.args.get("kind", questions.EVENTS))
+            page = kind.endpoint
             question = kind.read(request.args)
             self._program(question)
         except InvalidInput:
-            abort(redirect(f"{url_for('MinicodeAnalysisView.analysis')}?{request.query_string.decode('latin-1')}"))
+            abort(redirect(f"{url_for(page)}?{request.query_string.decode('latin-1')}"))
         return kind, question
 
     def _program(self, question: Any) -> int:

@@ -18,7 +18,7 @@ from fab_minicode.questions import Person
 from fab_minicode.views import people
 from fab_minicode.views.analysis_form import Form
 from fab_minicode.views.pages import MAX_ID
-from fab_minicode.views.question_kinds import QuestionKind, kind_named
+from fab_minicode.views.question_kinds import QuestionKind, kind_named, unknown_kind
 
 SAVED = "saved"
 """Key of an address: the saved question that somebody started from."""
@@ -105,24 +105,35 @@ class SavedQuestionPages:
             return Bar(kind, address)
         is_changed = found.question is None or found.question.as_json() != question.as_json()
         row = found.row
+        is_other_look = kind == questions.EVENTS and look_of(look) != row.chart
         return Bar(
             kind,
             {**address, SAVED: row.id},
             row,
-            is_changed or look_of(look) != row.chart,
+            is_changed or is_other_look,
             questions.may_change(row, person),
             questions.is_own(row, person),
         )
 
 
 def opened(row: SavedQuestion) -> Opened:
-    """Read a saved question."""
-    kind = kind_named(row.kind)
+    """Read a saved question; one of another version (or edited by hand) can still be renamed, given away, removed."""
     try:
-        return Opened(row, kind, kind.parse(json.loads(row.question)))
+        kind = kind_named(row.kind)
     except InvalidInput:
-        # Saved by another version; it can still be renamed, handed over and removed.
+        return Opened(row, unknown_kind(str(row.kind)), None)
+    try:
+        return Opened(row, kind, kind.parse(asked(row)))
+    except InvalidInput:
         return Opened(row, kind, None)
+
+
+def asked(row: SavedQuestion) -> Any:
+    """Return the JSON that a saved question asks, None where that is none."""
+    try:
+        return json.loads(str(row.question))
+    except ValueError:
+        return None
 
 
 def saved_id() -> int | None:
