@@ -121,11 +121,15 @@ def copy_of_template(kind: str, folder: pathlib.Path) -> str:
 def _build(kind: str) -> str:
     folder = tempfile.mkdtemp(prefix="minicode-template-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    url = databases.fresh(kind, pathlib.Path(folder), stays=True)
+    return furnish(databases.fresh(kind, pathlib.Path(folder), stays=True))
+
+
+def furnish(url: str) -> str:
+    """Make a host's tables, ours, roles and :data:`USERS` in an empty database; returns its URL."""
     engine = create_engine(url, future=True)
     Model.metadata.create_all(engine)
     Base.metadata.create_all(engine)
-    if kind == "sqlite":
+    if url.startswith("sqlite"):
         with engine.connect() as connection:
             # Kept in the file: every copy is in WAL mode, as a careful host configures it.
             connection.execute(text("PRAGMA journal_mode=WAL"))

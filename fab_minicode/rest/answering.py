@@ -6,7 +6,6 @@ The handlers stand on each API's own blueprint, so that nothing of the host's an
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from flask import Blueprint, current_app, jsonify, request
@@ -17,15 +16,14 @@ from flask_jwt_extended.exceptions import JWTExtendedException
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, validate_csrf
 from jwt.exceptions import PyJWTError
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from wtforms import ValidationError
 
 from fab_minicode.errors import InvalidInput, MinicodeError, QuotaUsedUp, WeChatError
 from fab_minicode.runtime import session
 from fab_minicode.views.messages import sentence
-
-log = logging.getLogger(__name__)
+from fab_minicode.views.unavailable import AWAY, away_headers, note_away
 
 ADDRESS = "/api/v1/minicode/"
 """What every address of ours begins with."""
@@ -180,11 +178,10 @@ def _http_answer(error: HTTPException) -> Response:
     return error_answer(error.code or 500, error.name.lower().replace(" ", "_"), error.description or error.name)
 
 
-def _on_database(error: DBAPIError) -> Response:
-    # Its text may hold what was sent: the log names the kind only.
-    log.error("the database failed: %s", type(error.orig).__name__)
-    session().rollback()
-    return error_answer(503, "database", "The database does not answer, or lacks our tables (flask minicode upgrade).")
+def _on_database(error: SQLAlchemyError) -> Response:
+    note_away(error)
+    told = "The database does not answer, or lacks our tables (flask minicode upgrade)."
+    return away_headers(error_answer(503, "database", told))
 
 
 HANDLERS: tuple[tuple[type[Exception], Any], ...] = (
@@ -193,6 +190,5 @@ HANDLERS: tuple[tuple[type[Exception], Any], ...] = (
     (PyJWTError, _on_token),
     (CSRFError, _on_csrf),
     (HTTPException, _on_http),
-    (OperationalError, _on_database),
-    (ProgrammingError, _on_database),
+    *((kind, _on_database) for kind in AWAY),
 )

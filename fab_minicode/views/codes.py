@@ -24,7 +24,7 @@ from fab_minicode.thumbnails import thumbnail
 from fab_minicode.views import code_browsing, code_words, messages
 from fab_minicode.views.code_forms import CodeForm, ConfirmForm, RenameForm
 from fab_minicode.views.ghosts import GhostsMixin
-from fab_minicode.views.pages import May, actor
+from fab_minicode.views.pages import May, PageMixin, actor
 from fab_minicode.words import gettext as _
 from fab_minicode.words import lazy_gettext as _l
 
@@ -239,7 +239,7 @@ class MinicodeCodesView(GhostsMixin, ModelView):
         return redirect(url_for(".list", appid=appid))
 
 
-class MinicodeHomeView(BaseView):
+class MinicodeHomeView(PageMixin, BaseView):
     """``/minicode/`` leads to the codes."""
 
     route_base = "/minicode"

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-from flask import abort, g, request, session
+from flask import Blueprint, abort, g, request, session
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,6 +17,7 @@ from fab_minicode.models import Authorizer
 from fab_minicode.runtime import now, runtime
 from fab_minicode.scope import scope
 from fab_minicode.views.shown import Shown
+from fab_minicode.views.unavailable import AWAY, page_away
 
 MAX_ID = 2**31 - 1
 """Largest primary key of our tables; a larger number in an address names no row (PostgreSQL would fail on it)."""
@@ -86,6 +87,13 @@ class PageMixin:
     _base_filters: Any
     authorizer_filters: Any = None
     """For a host's subclass: mini programs that its pages know, in the form of ``base_filters``; None for all."""
+
+    def create_blueprint(self, *args: Any, **kwargs: Any) -> Blueprint:
+        """Create the blueprint, with our answer while the database is away on it."""
+        blueprint: Blueprint = super().create_blueprint(*args, **kwargs)  # type: ignore[misc]
+        for kind in AWAY:
+            blueprint.register_error_handler(kind, page_away)
+        return blueprint
 
     @property
     def db(self) -> Session:

@@ -4,8 +4,13 @@ import os
 
 from tests import hosts
 
+URL = os.environ["COLLECT_HOST_URL"]
+IS_SQLITE = URL.startswith("sqlite")
 app = hosts.make_host(
-    os.environ["COLLECT_HOST_URL"],
+    URL,
+    SQLALCHEMY_ENGINE_OPTIONS={
+        "connect_args": {"timeout": float(os.environ["COLLECT_HOST_LOCK_SECONDS"])} if IS_SQLITE else {}
+    },
     FAB_MINICODE_SECRET_KEYS=[os.environ["COLLECT_HOST_KEY"]],
     FAB_MINICODE_ROLLUP="thread",
     FAB_MINICODE_ROLLUP_SECONDS=0.3,
