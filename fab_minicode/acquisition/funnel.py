@@ -136,7 +136,8 @@ def count(
         by_value = dict(zip(values.tolist(), sizes.tolist(), strict=True))
         shown = groups.highest(connection, scope.dimension, by_value, scope.limit)
         keys = groups.keys(connection, scope.dimension, shown)
-        rows = [(keys[number], walked.steps(walked.group == number)) for number in shown]
+        places = walked.places(shown)
+        rows = [(keys[number], walked.steps(places[number])) for number in shown]
         others = walked.steps(~np.isin(walked.group, shown)) if len(shown) < len(by_value) else None
     totals = walked.steps(np.ones(len(walked.group), np.bool_))
     last_day = window.until + dt.timedelta(days=question.within_days)
@@ -164,7 +165,13 @@ class _Walked:
     group: Numbers
     since: tuple[Numbers, ...]
 
-    def steps(self, which: Flags) -> tuple[Step, ...]:
+    def places(self, shown: list[int]) -> dict[int, Numbers]:
+        """Return where the visitors of each group stand; one pass, because there may be thousands of groups."""
+        order = np.argsort(self.group, kind="stable")
+        sides = (np.searchsorted(self.group, shown, side=side, sorter=order) for side in ("left", "right"))
+        return {number: order[first:last] for number, first, last in zip(shown, *sides, strict=True)}
+
+    def steps(self, which: Numbers | Flags) -> tuple[Step, ...]:
         """Return the steps of some of the visitors."""
         found: list[Step] = []
         for place, column in enumerate(self.since):

@@ -7,14 +7,15 @@ from flask.wrappers import Response
 from flask_appbuilder.api import expose, protect
 
 from fab_minicode import permissions
-from fab_minicode.acquisition.question import Question, from_args, parse
 from fab_minicode.errors import InvalidInput
+from fab_minicode.questions import EVENTS
 from fab_minicode.rest import reading
 from fab_minicode.rest.answering import MinicodeApi
 from fab_minicode.runtime import now, session
 from fab_minicode.scope import authorizer_of
 from fab_minicode.views.analysis_export import FORMATS
 from fab_minicode.views.exporting import exported
+from fab_minicode.views.question_kinds import kind_named
 
 
 class MinicodeExportApi(MinicodeApi):
@@ -36,6 +37,7 @@ class MinicodeExportApi(MinicodeApi):
           summary: The answer to the question of the query string (as the page's address carries it), as a file
           parameters:
             - {in: query, name: format, required: true, schema: {type: string, enum: [csv, xlsx]}}
+            - {in: query, name: kind, schema: {type: string, enum: [events, funnel, retention], default: events}}
             - {in: query, name: appid, required: true, schema: {type: string}}
           responses:
             200: {description: All rows, what an answer cannot hold as others, and the totals}
@@ -47,9 +49,16 @@ class MinicodeExportApi(MinicodeApi):
           summary: The answer to a question, as a file
           parameters:
             - {in: query, name: format, required: true, schema: {type: string, enum: [csv, xlsx]}}
+            - {in: query, name: kind, schema: {type: string, enum: [events, funnel, retention], default: events}}
           requestBody:
             required: true
-            content: {application/json: {schema: {$ref: '#/components/schemas/MinicodeQuestion'}}}
+            content:
+              application/json:
+                schema:
+                  anyOf:
+                    - {$ref: '#/components/schemas/MinicodeQuestion'}
+                    - {$ref: '#/components/schemas/MinicodeFunnel'}
+                    - {$ref: '#/components/schemas/MinicodeRetention'}
           responses:
             200: {description: All rows, what an answer cannot hold as others, and the totals}
             400: {$ref: '#/components/responses/MinicodeError'}
@@ -61,9 +70,6 @@ class MinicodeExportApi(MinicodeApi):
         wanted = request.args.get("format", "")
         if wanted not in FORMATS:
             raise InvalidInput("format", "unknown" if wanted else "required", detail=wanted[:40])
-        question = _question()
-        return exported(session(), question, authorizer_of(question.appid), wanted, now())
-
-
-def _question() -> Question:
-    return parse(reading.body()) if request.method == "POST" else from_args(request.args)
+        kind = kind_named(request.args.get("kind") or EVENTS)
+        question = kind.parse(reading.body()) if request.method == "POST" else kind.read(request.args)
+        return exported(session(), kind, question, authorizer_of(question.appid), wanted=wanted, at=now())

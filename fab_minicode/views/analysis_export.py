@@ -8,8 +8,8 @@ the rows stand what the limit left out, if anything, and the exact totals, as at
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from fab_minicode.spreadsheet import CSV_MIME, XLSX_MIME, Cell, Column, Sheet, csv_bytes, xlsx_bytes
@@ -47,6 +47,7 @@ class Exported:
         address: Where the question can be asked again.
         by: Who exports it.
         name: Of the saved question, "" for none.
+        groups: Groups of visitors -> what people call them; for funnels and retentions, whose answers do not say.
     """
 
     reader: Reader
@@ -56,6 +57,7 @@ class Exported:
     address: str
     by: str
     name: str = ""
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,23 @@ class File:
     ending: str
 
 
-def file_of(exported: Exported, wanted: str) -> File:
-    """Return a file of one of :data:`FORMATS`: a CSV holds the rows alone, an XLSX tells what they mean on sheet 2."""
-    rows = rows_of(exported)
+def file_of(sheets: tuple[Sheet, Sheet], wanted: str, *, now: dt.datetime) -> File:
+    """
+    Return a file of one of :data:`FORMATS`: a CSV holds the rows alone, an XLSX tells what they mean on sheet 2.
+
+    Args:
+        sheets: The rows, and what they mean.
+        wanted: The format.
+        now: Aware UTC; when the file says it was made.
+    """
     if wanted == CSV:
-        return File(csv_bytes(rows), CSV_MIME, CSV)
-    content = xlsx_bytes([rows, about(exported)], now=exported.reader.shown.now)
-    return File(content, XLSX_MIME, XLSX)
+        return File(csv_bytes(sheets[0]), CSV_MIME, CSV)
+    return File(xlsx_bytes(sheets, now=now), XLSX_MIME, XLSX)
+
+
+def sheets_of(exported: Exported) -> tuple[Sheet, Sheet]:
+    """Return an event analysis as sheets: its rows, and what they mean."""
+    return rows_of(exported), about(exported)
 
 
 # ------------------------------------------------------------------------------------------------------------- rows
@@ -112,9 +124,13 @@ def _named(columns: Columns, row: Json, answer: Json) -> Iterator[Cell]:
     if columns.time:
         yield _instant(columns.time, row[columns.time])
     for name in columns.dimensions:
-        cell = value_cell(name, row, answer)
-        told = " · ".join(text for text in (cell.text, str(cell.note), str(cell.badge)) if text)
-        yield told
+        yield name_of(name, row, answer)
+
+
+def name_of(dimension: str, row: Json, answer: Json) -> str:
+    """Return the value of a row with what the page says beside it."""
+    cell = value_cell(dimension, row, answer)
+    return " · ".join(text for text in (cell.text, str(cell.note), str(cell.badge)) if text)
 
 
 def _instant(granularity: str, value: str) -> dt.date | dt.datetime:
@@ -138,25 +154,42 @@ def _sums(
 
 def about(exported: Exported) -> Sheet:
     """Return what the rows mean: the question, its days, how each number is counted, how fresh it is."""
-    lines = [(text, value) for text, value in _lines(exported) if value not in ("", None)]
-    return Sheet(_("About"), (Column(_("What")), Column(_("Value"))), lines)
+    return sheet_of(_lines(exported))
+
+
+def sheet_of(lines: Iterable[tuple[str, Cell]]) -> Sheet:
+    """Return the second sheet: what is told, line by line; what is not known is left out."""
+    told = [(text, value) for text, value in lines if value not in ("", None)]
+    return Sheet(_("About"), (Column(_("What")), Column(_("Value"))), told)
 
 
 def _lines(exported: Exported) -> Iterator[tuple[str, Cell]]:
-    question, answer, shown = exported.question, exported.answer, exported.reader.shown
-    yield _("Saved as"), exported.name
-    yield _("Mini program"), f"{exported.program} · {question['appid']}"
-    yield _("Question"), title_of(question)
-    yield _("First day"), window_of(answer).since.isoformat()
-    yield _("Last day"), window_of(answer).until.isoformat()
-    yield _("Time zone"), answer["window"]["timezone"]
-    for number, one in enumerate(question["filters"], 1):
-        yield _("Filter %(number)s", number=number), filter_words(one)
+    question, answer = exported.question, exported.answer
+    yield from first_lines(exported, title_of(question))
     yield _("Whose visits"), ", ".join(segment_name(answer, name) for name in question["segments"])
     for name, sentence in answer["definitions"].items():
         yield _defined(answer, name), _(sentence)
     yield from _compared(answer)
     yield from _fresh(exported)
+    yield from last_lines(exported)
+
+
+def first_lines(exported: Exported, title: str) -> Iterator[tuple[str, Cell]]:
+    """Return what every file tells first: the question, its days, its filters."""
+    question, answer = exported.question, exported.answer
+    yield _("Saved as"), exported.name
+    yield _("Mini program"), f"{exported.program} · {question['appid']}"
+    yield _("Question"), title
+    yield _("First day"), window_of(answer).since.isoformat()
+    yield _("Last day"), window_of(answer).until.isoformat()
+    yield _("Time zone"), answer["window"]["timezone"]
+    for number, one in enumerate(question["filters"], 1):
+        yield _("Filter %(number)s", number=number), filter_words(one)
+
+
+def last_lines(exported: Exported) -> Iterator[tuple[str, Cell]]:
+    """Return what every file tells last: who took it away, when, and where the question stands."""
+    shown = exported.reader.shown
     yield _("Exported by"), exported.by
     yield _("Exported at"), f"{shown.exact(shown.now)} ({shown.zone.key})"
     yield _("Address"), exported.address

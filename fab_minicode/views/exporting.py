@@ -14,8 +14,7 @@ from flask_appbuilder.security.decorators import has_access
 from sqlalchemy.orm import Session
 
 from fab_minicode import audit, permissions
-from fab_minicode.acquisition import query
-from fab_minicode.acquisition.question import Question, from_args
+from fab_minicode.acquisition.question import from_args
 from fab_minicode.errors import InvalidInput
 from fab_minicode.models import Authorizer
 from fab_minicode.questions import EVENTS
@@ -23,9 +22,10 @@ from fab_minicode.runtime import now, runtime
 from fab_minicode.views.analysis_answer import Json, Reader
 from fab_minicode.views.analysis_export import FORMATS, Exported, file_of
 from fab_minicode.views.analysis_page import title_of
+from fab_minicode.views.analysis_reasons import groups
 from fab_minicode.views.code_forms import ConfirmForm
 from fab_minicode.views.pages import PageMixin, actor
-from fab_minicode.views.question_kinds import kind_named
+from fab_minicode.views.question_kinds import QuestionKind, kind_named
 from fab_minicode.views.shown import Shown
 
 PICTURE = "png"
@@ -49,11 +49,14 @@ class MinicodeExportView(PageMixin, BaseView):
         wanted = request.args.get("format", "")
         if wanted not in FORMATS:
             abort(404)
+        page = "MinicodeAnalysisView.analysis"
         try:
-            question = from_args(request.args)
-            return exported(self.db, question, self._program(question), wanted, now())
+            kind = kind_named(request.args.get("kind", EVENTS))
+            page = kind.endpoint
+            question = kind.read(request.args)
+            return exported(self.db, kind, question, self._program(question), wanted=wanted, at=now())
         except InvalidInput:
-            return redirect(f"{url_for('MinicodeAnalysisView.analysis')}?{request.query_string.decode('latin-1')}")
+            return redirect(f"{url_for(page)}?{request.query_string.decode('latin-1')}")
 
     @expose("/picture", methods=["POST"])
     @has_access
@@ -66,53 +69,56 @@ class MinicodeExportView(PageMixin, BaseView):
         except InvalidInput:
             abort(400)
         program = self._program(question)
-        _record(self.db, question, program, now(), {"format": PICTURE})
+        _record(self.db, title_of(question.as_json()), program, now(), {"format": PICTURE})
         return Response(status=204)
 
-    def _program(self, question: Question) -> Authorizer:
+    def _program(self, question: Any) -> Authorizer:
         return next((one for one in self.mini_programs() if one.appid == question.appid), None) or abort(404)
 
 
-def exported(session: Session, question: Question, program: Authorizer, wanted: str, at: dt.datetime) -> Response:
+def exported(
+    session: Session, kind: QuestionKind, question: Any, program: Authorizer, *, wanted: str, at: dt.datetime
+) -> Response:
     """
     Return the file with the answer to a question, all rows of it; it is recorded before.
 
     Args:
         session: The host's; committed here.
+        kind: Of the question.
         question: Its limit is lifted to what an answer can hold at most.
         program: The mini program that it asks about.
         wanted: One of ``analysis_export.FORMATS``.
         at: When it was asked, aware UTC.
 
     Raises:
-        InvalidInput: As ``acquisition.query.answer``.
+        InvalidInput: As the answer of the kind.
     """
     settings = runtime().settings
-    whole = query.whole(question, settings=settings, now=at)
-    answer = query.answer(session.connection(), whole, settings=settings, now=at).as_json()
-    kind, shown = kind_named(EVENTS), Shown.here(now=at, zone=settings.zone)
-    made = file_of(
-        Exported(
-            reader=Reader(shown=shown, link=lambda _other: ""),
-            question=whole.as_json(),
-            answer=answer,
-            program=str(program.nick_name or program.appid),
-            address=_absolute(kind.address(question)),
-            by=actor().name,
-        ),
-        wanted,
+    whole = kind.whole(question, settings=settings, now=at)
+    answer = kind.answer(session.connection(), whole, settings=settings, now=at)
+    title = kind.words(whole.as_json())
+    told = Exported(
+        reader=Reader(shown=Shown.here(now=at, zone=settings.zone), link=lambda _other: ""),
+        question=whole.as_json(),
+        answer=answer,
+        program=str(program.nick_name or program.appid),
+        address=_absolute(kind.address(question)),
+        by=actor().name,
+        groups={name: str(label) for name, (label, _) in groups(session.connection(), int(program.id)).items()},
     )
+    made = file_of(kind.sheets(told), wanted, now=at)
     if request.method != "HEAD":
-        _record(session, question, program, at, {"format": wanted, "rows": len(answer["rows"]), **_window(answer)})
+        detail = {"format": wanted, "kind": kind.name, "rows": len(answer["rows"]), **_window(answer)}
+        _record(session, title, program, at, detail)
     response = send_file(
-        io.BytesIO(made.content), made.mime, as_attachment=True, download_name=f"{_stem(whole, answer)}.{made.ending}"
+        io.BytesIO(made.content), made.mime, as_attachment=True, download_name=f"{_stem(title, answer)}.{made.ending}"
     )
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def _record(session: Session, question: Question, program: Authorizer, at: dt.datetime, detail: Json) -> None:
-    subject = audit.Subject("answer", "", title_of(question.as_json()))
+def _record(session: Session, title: str, program: Authorizer, at: dt.datetime, detail: Json) -> None:
+    subject = audit.Subject("answer", "", title)
     audit.record(session, "exported", subject, actor=actor(), now=at, authorizer_id=int(program.id), detail=detail)
     session.commit()
 
@@ -125,7 +131,7 @@ def _absolute(address: str) -> str:
     return (runtime().settings.public_url or request.host_url).rstrip("/") + address
 
 
-def _stem(question: Question, answer: Json) -> str:
+def _stem(title: str, answer: Json) -> str:
     """Return the name of the file: what is asked and its days, without what file systems refuse."""
-    title = _UNSAFE_IN_FILE_NAMES.sub("_", title_of(question.as_json()))[:_LONGEST_STEM].strip(" .")
-    return f"{title} {answer['window']['since']}–{answer['window']['until']}"
+    named = _UNSAFE_IN_FILE_NAMES.sub("_", title)[:_LONGEST_STEM].strip(" .")
+    return f"{named} {answer['window']['since']}–{answer['window']['until']}"

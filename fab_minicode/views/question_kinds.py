@@ -15,7 +15,10 @@ from fab_minicode.acquisition import funnel, funnel_question, query, retention, 
 from fab_minicode.acquisition import question as events
 from fab_minicode.errors import InvalidInput
 from fab_minicode.settings import Settings
+from fab_minicode.spreadsheet import Sheet
+from fab_minicode.views.analysis_export import Exported, sheets_of
 from fab_minicode.views.analysis_page import title_of
+from fab_minicode.views.journey_export import funnel_sheets, retention_sheets, whole_funnel, whole_retention
 from fab_minicode.views.journey_words import funnel_title, retention_title
 from fab_minicode.words import lazy_gettext as _l
 
@@ -34,6 +37,8 @@ class QuestionKind:
         write: Question -> query string.
         words: JSON -> what it asks, in a few words.
         answer: ``(connection, question, settings=, now=)`` -> the answer's JSON.
+        whole: ``(question, settings=, now=)`` -> the question with as many groups as a file can hold.
+        sheets: What is exported -> its rows, and what they mean.
     """
 
     name: str
@@ -44,6 +49,8 @@ class QuestionKind:
     write: Callable[[Any], dict[str, Any]]
     words: Callable[[Any], str]
     answer: Callable[..., dict[str, Any]]
+    whole: Callable[..., Any]
+    sheets: Callable[[Exported], tuple[Sheet, Sheet]]
 
     @property
     def is_asked_here(self) -> bool:
@@ -77,6 +84,8 @@ QUESTION_KINDS: tuple[QuestionKind, ...] = (
         lambda question: dict(events.to_args(question)),
         title_of,
         lambda connection, question, **when: query.answer(connection, question, **when).as_json(),
+        query.whole,
+        sheets_of,
     ),
     QuestionKind(
         questions.FUNNEL,
@@ -87,6 +96,8 @@ QUESTION_KINDS: tuple[QuestionKind, ...] = (
         lambda question: dict(funnel_question.to_args(question)),
         funnel_title,
         _counting(funnel.count),
+        whole_funnel,
+        funnel_sheets,
     ),
     QuestionKind(
         questions.RETENTION,
@@ -97,6 +108,8 @@ QUESTION_KINDS: tuple[QuestionKind, ...] = (
         lambda question: dict(retention_question.to_args(question)),
         retention_title,
         _counting(retention.count),
+        whole_retention,
+        retention_sheets,
     ),
 )
 """In the order of the tabs."""
