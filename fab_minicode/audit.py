@@ -25,7 +25,7 @@ MAX_SUBJECT_CHARACTERS = 128
 MAX_DETAIL_CHARACTERS = 2_000
 
 ACTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("code", ("created", "renamed", "deleted", "downloaded", "adopted")),
+    ("code", ("created", "renamed", "deleted", "downloaded", "adopted", "released")),
     ("codes", ("exported",)),
     ("authorizer", ("authorized", "revoked", "rotated_collect_key", "changed_roles")),
     ("answer", ("exported",)),

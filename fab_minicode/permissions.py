@@ -52,6 +52,7 @@ CODES_METHODS: dict[str, str] = {
     "retry": "create",
     "ghosts": "list",
     "adopt": "create",
+    "release": "delete",
     "edit": "rename",
     "rename": "rename",
     "ask_delete": "delete",

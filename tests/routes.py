@@ -91,6 +91,7 @@ REST_READS_WHAT_IS_NOT_THERE = "401 403 403 404 404 404 404"
 GETS_NOTHING_BACK = "302 403 403 403 403 204 204"
 REST_MAKES_NEW = "401 403 403 403 201 201 201"
 READS_WHAT_IS_NOT_THERE = "302 403 403 404 404 404 404"
+MANAGES_WHAT_IS_NOT_THERE = "302 403 403 403 403 404 404"
 MACHINES = "403 403 403 403 403 403 403"
 FREE = "200 200 200 200 200 200 200"
 
@@ -127,6 +128,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/minicode/codes/ghosts/", READS, at="/minicode/codes/ghosts/?appid={appid}"),
     Route("GET", "/minicode/codes/adopt/<pk>", MAKES),
     Route("POST", "/minicode/codes/adopt/<pk>", MAKES, {"name": "no such code"}),
+    Route("POST", "/minicode/codes/release/<pk>", MANAGES_WHAT_IS_NOT_THERE, {"ghost": "{ghost}"}),
     # mini programs and teams
     Route("GET", "/minicode/authorizers/list/", READS),
     Route("GET", "/minicode/authorizers/show/<pk>", READS),

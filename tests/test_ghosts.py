@@ -185,6 +185,59 @@ def test_a_code_that_follows_a_deleted_one_takes_over_its_scenes(engine):
     assert [] == [one for day in verify(engine, settings=SETTINGS, now=NOW) for one in day.differences]
 
 
+def test_a_scene_that_is_taken_back_is_nobodys_from_then_on(engine):
+    owner, appid, codes = worlds.mini_program(engine, 7)
+    # Who came by the adopted scene keeps it as last touch: somebody else comes afterwards.
+    scanned = [Scanned("aaabbb"[n], THEN + n, authorizer_id=owner, other_scene="shop=3", number=n) for n in range(6)]
+    rolled(engine, scanned[:1])
+    with Session(engine, future=True) as session:
+        ghost = session.execute(select(Ghost)).scalar_one()
+        gate, other = (session.get(Code, code.id) for code in (codes[3], codes[0]))
+        ghost_list.adopt_scene(session, ghost, gate, actor=WANG, now=NOW)
+        session.commit()
+        rolled(engine, scanned[1:3])
+        for code, number in ((other, ghost.id), (gate, ghost.id + 1)):
+            with pytest.raises(Missing):
+                ghost_list.release_scene(session, code, number, actor=WANG, now=NOW)
+        number = ghost.id
+
+        assert [number] == [one.id for one in ghost_list.adopted_by(session, gate)]
+        ghost_list.release_scene(session, gate, number, actor=WANG, now=NOW)
+        session.commit()
+        assert [] == ghost_list.adopted_by(session, gate)
+        assert ["adopted", "released"] == session.execute(select(AuditEntry.action)).scalars().all()
+    rolled(engine, scanned[3:])
+
+    assert {("Gate", "gate"): 2, (None, None): 4} == by_code(engine, appid)
+    assert [("scene", "pages/index/index", "shop=3", 4, 2)] == ghosts_of(engine, owner)
+    assert [] == [one for day in verify(engine, settings=SETTINGS, now=NOW) for one in day.differences]
+    with Session(engine, future=True) as session:
+        again = ghost_list.ghost_of(session, number)
+        ghost_list.adopt_scene(session, again, session.get(Code, codes[0].id), actor=WANG, now=NOW)
+        session.commit()
+
+
+def test_the_scene_of_a_deleted_code_is_its_own_again_when_its_heir_gives_it_back(engine):
+    owner, appid, codes = worlds.mini_program(engine, 7)
+    old, new = codes[3].id, codes[0].id
+    visits = [
+        Told("a", THEN + n, authorizer_id=owner, short_key=codes[3].short_key, number=n) for n in range(1, 6)
+    ]  # fmt: skip
+    with Session(engine, future=True) as session:
+        deleted, heir = session.get(Code, old), session.get(Code, new)
+        deleted.scene, deleted.deleted_at = compose_scene(codes[3].short_key), NOW
+        session.flush()
+        ghost_list.adopt_deleted(session, deleted, heir, actor=WANG, now=NOW)
+        session.commit()
+        rolled(engine, visits[:2])
+        ghost_list.release_scene(session, heir, -old, actor=WANG, now=NOW)
+        session.commit()
+        rolled(engine, visits[2:])
+        assert {("A", "poster"): 2, ("Gate", "gate"): 3} == by_code(engine, appid)
+        ghost_list.adopt_deleted(session, deleted, heir, actor=WANG, now=NOW)
+        session.commit()
+
+
 def test_old_scenes_are_forgotten_with_their_facts_and_adopted_ones_stay(engine):
     owner, _, codes = worlds.mini_program(engine, 7)
     told = [Scanned("a", THEN + n, authorizer_id=owner, other_scene=f"n={n}", number=n) for n in range(3)]

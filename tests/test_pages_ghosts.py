@@ -118,3 +118,25 @@ def test_who_may_only_look_adopts_nothing(host, client):
 
     assert "Unknown scene" in ghosts(client)
     assert "Adopt" not in ghosts(client).replace("Adopt one, and", "")
+
+
+def test_a_manager_takes_an_adopted_scene_back(host, client):
+    hosts.login(client, "creator")
+    number = the_ghost(host)
+    shown = client.post(f"/minicode/codes/adopt/{number}", data=sent(client, name="Gate")).location
+    release = shown.replace("show", "release")
+
+    assert "Adopted scenes" in client.get(shown).get_data(as_text=True)
+    assert "Take back" not in client.get(shown).get_data(as_text=True)
+    assert 403 == client.post(release, data=sent(client, ghost=str(number))).status_code
+    hosts.login(client, "manager")
+    assert "Take back" in client.get(shown).get_data(as_text=True)
+    for odd in ("", "x", "-", "-1", "999", str(2**40)):
+        assert 404 == client.post(release, data=sent(client, ghost=odd)).status_code, odd
+    assert 400 == client.post(release, data={"ghost": str(number)}).status_code
+    done = client.post(release, data=sent(client, ghost=str(number)), follow_redirects=True).get_data(as_text=True)
+
+    assert "no longer count for “Gate”" in done
+    assert "Adopted scenes" not in done
+    assert "scene: shop=3" in ghosts(client)
+    assert 404 == client.post(release, data=sent(client, ghost=str(number))).status_code

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import aliased
 
@@ -209,14 +209,50 @@ def adopt_deleted(session: Any, old: Code, code: Code, *, actor: Actor, now: dt.
     _record(session, code, {"code": old.id, "scene": old.scene}, actor=actor, now=now)
 
 
+def adopted_by(session: Any, code: Code) -> Sequence[Ghost]:
+    """Return the scenes that were given to a code, the latest first."""
+    mine = select(Ghost).where(Ghost.code_id == code.id).order_by(Ghost.adopted_at.desc(), Ghost.id)
+    return list(session.execute(mine).scalars())
+
+
+def release_scene(session: Any, code: Code, ghost_id: int, *, actor: Actor, now: dt.datetime) -> None:
+    """
+    Take a scene back from a code: from now on its visits are nobody's again; the door commits.
+
+    The own scene of a deleted code is that code's again. What was counted stays as it was.
+
+    Raises:
+        Missing: If the code does not have this scene (any more).
+    """
+    ghost = session.get(Ghost, ghost_id)
+    if ghost is None:
+        raise Missing(f"ghost {ghost_id}")
+    scene, page, mine = str(ghost.scene), str(ghost.page), (Ghost.id == ghost_id, Ghost.code_id == code.id)
+    change: Any = delete(Ghost).where(*mine)
+    if ghost_id > 0:
+        change = update(Ghost).where(*mine).values(code_id=None, adopted_at=None, adopted_by=None)
+    if session.execute(change, execution_options={"synchronize_session": False}).rowcount != 1:
+        raise Missing(f"ghost {ghost_id}")
+    session.expunge(ghost)
+    _record(session, code, {"scene": scene, "page": page}, actor=actor, now=now, action="released")
+
+
 def _refuse_stranger(code: Code, authorizer_id: int) -> None:
     if code.authorizer_id != authorizer_id or code.deleted_at is not None:
         raise Missing(f"code {code.id}")
 
 
-def _record(session: Any, code: Code, detail: dict[str, Any], *, actor: Actor, now: dt.datetime) -> None:
+def _record(
+    session: Any,
+    code: Code,
+    detail: dict[str, Any],
+    *,
+    actor: Actor,
+    now: dt.datetime,
+    action: str = "adopted",
+) -> None:
     subject = audit.Subject("code", str(code.id), code.name)
-    audit.record(session, "adopted", subject, actor=actor, now=now, authorizer_id=code.authorizer_id, detail=detail)
+    audit.record(session, action, subject, actor=actor, now=now, authorizer_id=code.authorizer_id, detail=detail)
 
 
 def live_code_named(session: Any, authorizer_id: int, name: str) -> Code:

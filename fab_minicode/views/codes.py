@@ -15,7 +15,7 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.widgets import RenderTemplateWidget
 
 from fab_minicode import code_list, codes, permissions
-from fab_minicode.acquisition import query
+from fab_minicode.acquisition import ghost_list, query
 from fab_minicode.acquisition.question import parse, to_args
 from fab_minicode.errors import InvalidInput, Missing, RenderError
 from fab_minicode.models import Authorizer, Code
@@ -59,6 +59,7 @@ class MinicodeCodesView(GhostsMixin, ModelView):
     base_permissions = list(permissions.CODES_PERMISSIONS)
     include_route_methods = {
         "list", "show", "add", "edit", "ask_delete", "delete", "retry", "image", "thumbnail", "ghosts", "adopt",
+        "release",
     }  # fmt: skip
     datamodel = SQLAInterface(Code)
     list_title, show_title, add_title, edit_title = _l("Codes"), _l("Code"), _l("New code"), _l("Rename code")
@@ -145,6 +146,7 @@ class MinicodeCodesView(GhostsMixin, ModelView):
             widgets={"show": self.show_widget(**shared)},
             explained=self._explained(code),
             history=code_list.history_of(self.db, code),
+            adopted=ghost_list.adopted_by(self.db, code),
             users=self._users(may, [code], at).get(code.id, 0),
             confirm=ConfirmForm(),
             **shared,

@@ -82,6 +82,25 @@ class GhostsMixin(CodeMakingMixin):
             confirm=ConfirmForm(),
         )
 
+    @expose("/release/<pk>", methods=["POST"])
+    @has_access
+    def release(self, pk: str) -> Any:
+        """Take an adopted scene (field ``ghost``) back from a code, of a deleted one too."""
+        if not ConfirmForm().validate_on_submit():
+            abort(400)
+        code = self.code(pk, deleted_too=True)
+        try:
+            ghost_list.release_scene(self.db, code, _ghost_id(), actor=actor(), now=now())
+            self.db.commit()
+        except Missing:
+            self.db.rollback()
+            abort(404)
+        flash(
+            _("Taken back. From now on visits with this scene no longer count for “%(name)s”.", name=code.name),
+            "success",
+        )
+        return redirect(url_for(".show", pk=code.id))
+
     def _ghost(self, pk: str) -> tuple[Ghost, Authorizer]:
         try:
             ghost = ghost_list.ghost_of(self.db, row_id(pk))
@@ -136,3 +155,9 @@ class GhostsMixin(CodeMakingMixin):
                 ghost_list.adopt_deleted(self.db, old, code, actor=actor(), now=at)
         except Missing:
             abort(404)
+
+
+def _ghost_id() -> int:
+    """Return the number of the form's ghost; that of a deleted code's own scene is negative."""
+    text = request.form.get("ghost", "")
+    return -row_id(text[1:]) if text.startswith("-") else row_id(text)

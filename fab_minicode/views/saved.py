@@ -89,7 +89,7 @@ class MinicodeSavedView(SavedQuestionPages, AnalysisPages, BaseView):
             made: list[SavedQuestion] = []
             faults = self._tried(lambda: made.append(questions.save(self.db, saving, person, now=now())))
             if not faults:
-                flash(_("Saved. The address of this page always leads to it."), "success")
+                flash(_said(kind), "success")
                 return redirect(url_for("MinicodeAnalysisView.saved", pk=made[0].id))
         return self.page(
             "fab_minicode/saved_form.html",
@@ -265,6 +265,13 @@ class MinicodeSavedView(SavedQuestionPages, AnalysisPages, BaseView):
         if pk is None:
             return redirect(url_for(".list"))
         return redirect(url_for("MinicodeAnalysisView.saved", pk=pk))
+
+
+def _said(kind: QuestionKind) -> str:
+    """Return what is said of a new question; only an event analysis is shown under its own short address."""
+    if kind.name == questions.EVENTS:
+        return _("Saved. The address of this page always leads to it.")
+    return _("Saved. You find it in the list of saved analyses.")
 
 
 def _seen_at() -> Any:
