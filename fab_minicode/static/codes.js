@@ -55,6 +55,21 @@
     });
   });
 
+  // ---------------------------------------------------------------------------------------------------------- tabs
+  all("[data-mc-tabs]").forEach((bar) => {
+    const show = () => {
+      const start = bar.scrollLeft > 1;
+      const end = bar.scrollLeft + bar.clientWidth < bar.scrollWidth - 1;
+      bar.dataset.mcMore = start && end ? "both" : start ? "start" : end ? "end" : "";
+    };
+    const current = bar.querySelector("[aria-current]");
+    if (current) {
+      bar.scrollLeft = current.offsetLeft - (bar.clientWidth - current.offsetWidth) / 2;
+    }
+    bar.addEventListener("scroll", show, { passive: true });
+    new ResizeObserver(show).observe(bar);
+  });
+
   all("select[data-mc-submit]").forEach((select) => {
     select.addEventListener("change", () => select.form.requestSubmit());
   });

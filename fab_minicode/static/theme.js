@@ -4,9 +4,12 @@
   "use strict";
   const root = document.currentScript.closest(".minicode");
 
+  function parts(colour) {
+    return (colour.match(/[\d.]+/g) || []).slice(0, 3).map(Number);
+  }
+
   function luminance(colour) {
-    const parts = (colour.match(/[\d.]+/g) || []).map(Number);
-    const [red, green, blue] = parts.slice(0, 3).map(function (value) {
+    const [red, green, blue] = parts(colour).map(function (value) {
       const share = value / 255;
       return share <= 0.04045 ? share / 12.92 : Math.pow((share + 0.055) / 1.055, 2.4);
     });
@@ -24,7 +27,12 @@
   }
 
   function follow() {
-    root.dataset.mcTheme = luminance(background()) < 0.2 ? "dark" : "light";
+    const colour = background();
+    const dark = luminance(colour) < 0.2;
+    root.dataset.mcTheme = dark ? "dark" : "light";
+    // What floats above the page must cover it: the host's own dark colour, a little lighter.
+    const lighter = parts(colour).map(function (value) { return Math.round(value + (255 - value) * 0.06); });
+    root.style.setProperty("--mc-raised", dark ? "rgb(" + lighter.join(", ") + ")" : "");
   }
 
   follow();

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from fab_minicode.models import AuditEntry
+from fab_minicode.views.analysis_words import DIMENSIONS
 from fab_minicode.words import lazy_gettext as _l
 
 ACTIONS: dict[tuple[str, str], Any] = {
@@ -79,14 +80,28 @@ def actor_of(entry: AuditEntry) -> Any:
     return entry.actor if entry.actor_id else PEOPLE.get(entry.actor, entry.actor)
 
 
+def subject_of(entry: AuditEntry) -> str:
+    """Return what the act was about; the field of a merged value by the name that people know."""
+    field, colon, value = entry.subject.partition(": ")
+    if entry.subject_type == "alias" and field in DIMENSIONS:
+        return f"{DIMENSIONS[field]}{colon}{value}"
+    return str(entry.subject)
+
+
 def facts_of(entry: AuditEntry) -> list[tuple[Any, str]]:
     """Return what else is told of an act, as ``(label, value)``; facts that only programs understand are left out."""
     try:
         told = json.loads(entry.detail)
     except ValueError:
         return []
-    return [(_FACTS[name], _shown(value)) for name, value in told.items() if name in _FACTS and value not in ("", None)]
+    return [
+        (_FACTS[name], _shown(name, value))
+        for name, value in told.items()
+        if name in _FACTS and value not in ("", None)
+    ]
 
 
-def _shown(value: Any) -> str:
+def _shown(name: str, value: Any) -> str:
+    if name == "format":
+        return str(value).upper()
     return ", ".join(map(str, value)) or "–" if isinstance(value, list) else str(value)

@@ -27,7 +27,7 @@ def site(tmp_path_factory):
         server = make_server("127.0.0.1", 0, None, threaded=True, request_handler=hot._Silent)
         url = f"http://127.0.0.1:{server.server_port}"
         app = third_party.make_platform_host("sqlite", folder, sandbox, FAB_MINICODE_PUBLIC_URL=url)
-        hot._strict(app)
+        hot._guard(app)
         server.app = app
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
