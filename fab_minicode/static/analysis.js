@@ -226,7 +226,7 @@
     if (byId("mca-chart") !== null) chart = window.minicodeAnalysisChart(byId("mca-chart"), byId("mca-legend"), { pick, say });
     const fold = byId("mca-question-fold");
     if (fold !== null && window.matchMedia("(max-width: 991px)").matches) {
-      fold.open = root().querySelector(".mc-error:not([hidden])") !== null;
+      fold.open = root().querySelector(".mc-error:not([hidden]), [data-mca-unanswered]") !== null;
     }
     show();
     root().addEventListener("mca:changed", changed);
