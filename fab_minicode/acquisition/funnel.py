@@ -196,18 +196,18 @@ def _walk(
     places = np.flatnonzero((found.event == numbers[0]) & (found.day < window.days.stop))
     places = places[inside(segment, found.visitor[places])]
     conditions = conditions_of(connection, authorizer_id, scope.filters)
+    needed = [scope.dimension] if scope.dimension else []
+    names = list(dict.fromkeys((*(one.dimension for one in conditions), *needed)))
+    touches = Touches(connection, authorizer_id, names, attribution=scope.attribution)
     # First the filters, on all events; then the dimension, on one of each visitor.
-    names = list(dict.fromkeys(one.dimension for one in conditions))
-    if names:
-        touches = Touches(connection, authorizer_id, names, attribution=scope.attribution)
+    if conditions:
         values = touches.of(found, places, until=window.days.stop - 1)
         places = places[journeys.passing(values, names, conditions)]
     # Sorted by visitor and time: the first place of a visitor is the earliest step.
     firsts = places[np.diff(found.visitor[places], prepend=-1) != 0]
     group = np.zeros(len(firsts), np.int64)
     if scope.dimension:
-        touches = Touches(connection, authorizer_id, [scope.dimension], attribution=scope.attribution)
-        group = touches.of(found, firsts, until=window.days.stop - 1)[:, 0]
+        group = touches.of(found, firsts, until=window.days.stop - 1)[:, names.index(scope.dimension)]
         for number, meant in Vocabulary(connection, authorizer_id, [scope.dimension]).numbers(scope.dimension).items():
             group = np.where(group == number, meant, group)
     return _Walked(group, _since(found, firsts, numbers, question.within_days * DAY_MS))

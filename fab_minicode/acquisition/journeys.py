@@ -21,7 +21,7 @@ from fab_minicode.acquisition.dimensions import TOUCH_NAMES
 from fab_minicode.acquisition.facts import CONTEXT, Row
 from fab_minicode.acquisition.metrics import FIRST_VISIT
 from fab_minicode.acquisition.sources import Days
-from fab_minicode.acquisition.tally import Tally, is_few, stored_times, unpack_fews
+from fab_minicode.acquisition.tally import is_few, stored_times, stored_visitors, unpack_fews
 from fab_minicode.acquisition.windows import Window
 from fab_minicode.models.acquisition import CARRIED, STRAY, Attribution, Context
 
@@ -139,6 +139,7 @@ class Touches:
         self._connection, self._authorizer_id, self._attribution = connection, authorizer_id, attribution
         self._of_touch = [place for place, name in enumerate(names) if name in TOUCH_NAMES]
         self._values = np.zeros((0, len(names)), np.int64)
+        self._firsts: tuple[int, Numbers] | None = None
         if not names:
             return
         mark = bulk.mark(connection)
@@ -172,15 +173,22 @@ class Touches:
 
     def _first_contexts(self, visitors: Numbers, until: int) -> Numbers:
         """Return what the first visit ever of each visitor carried, 0 where there is none."""
-        if not len(visitors):
-            return visitors
-        known = np.zeros(int(visitors.max()) + 1, np.int64)
-        last = dt.date.fromordinal(until)
-        days = Days(self._connection, self._authorizer_id, Window(last, last))
-        for numbers, ids in _members(days.rows_until(FIRST_VISIT, CONTEXT)):
-            mine = ids < len(known)
-            known[ids[mine]] = numbers[mine]
+        if self._firsts is None or self._firsts[0] < until:
+            self._firsts = until, self._read_firsts(until)
+        known = self._firsts[1]
+        if len(visitors) and int(visitors.max()) >= len(known):
+            known = np.pad(known, (0, int(visitors.max()) + 1 - len(known)))
         return known[visitors]
+
+    def _read_firsts(self, until: int) -> Numbers:
+        """Read what everybody's first visit carried, by the visitor's number."""
+        last = dt.date.fromordinal(until)
+        days = Days(self._connection, self._authorizer_id, Window(last, last), times=False)
+        found = list(_members(days.rows_until(FIRST_VISIT, CONTEXT)))
+        known = np.zeros(1 + max((int(ids.max()) for _, ids in found if len(ids)), default=0), np.int64)
+        for numbers, ids in found:
+            known[ids] = numbers
+        return known
 
 
 def _members(rows: Sequence[Row]) -> Iterator[tuple[Numbers, Any]]:
@@ -191,7 +199,7 @@ def _members(rows: Sequence[Row]) -> Iterator[tuple[Numbers, Any]]:
         yield np.repeat(numbers, [stored_times(stored) for _, stored in few]), unpack_fews([one for _, one in few])
     for _, number, stored in rows:
         if isinstance(stored, bytes) and not is_few(stored):
-            ids = Tally.unpack(stored).ids()
+            ids = np.frombuffer(stored_visitors(stored).to_array(), np.uint32)
             yield np.full(len(ids), number), ids
 
 
