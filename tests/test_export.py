@@ -10,12 +10,14 @@ import warnings
 
 import openpyxl
 import pytest
+from PIL import Image
 from sqlalchemy import select
 
 from fab_minicode.models import AuditEntry, Authorizer
 from fab_minicode.runtime import EXTENSION
 from fab_minicode.sandbox import SAMPLE_APPS
 from fab_minicode.spreadsheet import FORMULA_STARTS
+from fab_minicode.views import chart_picture
 from tests import hosts
 from tests.pages import send
 from tests.traffic import Visit, bring
@@ -189,6 +191,37 @@ def test_every_export_is_recorded_before_it_goes_out(app, client, manager, progr
 
     who = "Manager Test"
     assert [(who, "page", program, "csv"), (who, "rest", program, "xlsx"), (who, "page", program, "png")] == told
+
+
+def test_the_chart_comes_as_a_picture_over_rest(app, client, manager, program):
+    by_source = {"dimensions": ["utm_source"], "metrics": ["users", "visits"]}
+    for question, look in (
+        ({}, {}),
+        (by_source, {}),
+        (by_source, {"chart": "bubble"}),
+        ({**by_source, "metrics": ["visits"], "granularity": "day"}, {"chart": "column", "stack": "share"}),
+        ({"granularity": "day", "compare": "previous"}, {"chart": "line"}),
+        ({"segments": ["new", "returning"]}, {"chart": "number"}),
+        (QUESTIONS[7], {}),
+    ):
+        answer = asked(client, manager, question, format="png", **look)
+        assert (200, "image/png") == (answer.status_code, answer.mimetype), answer.get_data()
+        with Image.open(io.BytesIO(answer.get_data())) as picture:
+            assert 1440 == picture.width
+    with hosts.database(app) as session:
+        acts = session.execute(select(AuditEntry).where(AuditEntry.action == "exported")).scalars()
+        assert ["png"] * 7 == [json.loads(act.detail)["format"] for act in acts]
+
+
+def test_a_picture_that_cannot_be_painted_is_told_why(client, manager, monkeypatch):
+    for look, words in (("line", "cannot be drawn"), ("table", "not known"), ("pie", "not known")):
+        error = asked(client, manager, {}, format="png", chart=look).get_json()["error"]
+        assert "chart" == error["field"]
+        assert words in error["message"]
+    monkeypatch.setattr(chart_picture, "IS_POSSIBLE", False)
+    answer = asked(client, manager, {}, format="png")
+    assert (422, "format") == (answer.status_code, answer.get_json()["error"]["field"])
+    assert "fab-minicode[picture]" in answer.get_json()["error"]["message"]
 
 
 def test_a_faulty_export_is_told_its_field(client, manager):

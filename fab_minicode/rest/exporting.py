@@ -14,7 +14,7 @@ from fab_minicode.rest.answering import MinicodeApi
 from fab_minicode.runtime import now, session
 from fab_minicode.scope import authorizer_of
 from fab_minicode.views.analysis_export import FORMATS
-from fab_minicode.views.exporting import exported
+from fab_minicode.views.exporting import PICTURE, exported
 from fab_minicode.views.question_kinds import kind_named
 
 
@@ -36,11 +36,13 @@ class MinicodeExportApi(MinicodeApi):
         get:
           summary: The answer to the question of the query string (as the page's address carries it), as a file
           parameters:
-            - {in: query, name: format, required: true, schema: {type: string, enum: [csv, xlsx]}}
+            - {in: query, name: format, required: true, schema: {type: string, enum: [csv, xlsx, png]}}
             - {in: query, name: kind, schema: {type: string, enum: [events, funnel, retention], default: events}}
+            - {in: query, name: chart, schema: {type: string, enum: [line, column, bar, number, bubble]}}
+            - {in: query, name: stack, schema: {type: string, enum: [stacked, share]}}
             - {in: query, name: appid, required: true, schema: {type: string}}
           responses:
-            200: {description: All rows, what an answer cannot hold as others, and the totals}
+            200: {description: 'All rows, what an answer cannot hold as others, and the totals; png: the chart'}
             401: {$ref: '#/components/responses/MinicodeError'}
             403: {$ref: '#/components/responses/MinicodeError'}
             404: {$ref: '#/components/responses/MinicodeError'}
@@ -48,8 +50,10 @@ class MinicodeExportApi(MinicodeApi):
         post:
           summary: The answer to a question, as a file
           parameters:
-            - {in: query, name: format, required: true, schema: {type: string, enum: [csv, xlsx]}}
+            - {in: query, name: format, required: true, schema: {type: string, enum: [csv, xlsx, png]}}
             - {in: query, name: kind, schema: {type: string, enum: [events, funnel, retention], default: events}}
+            - {in: query, name: chart, schema: {type: string, enum: [line, column, bar, number, bubble]}}
+            - {in: query, name: stack, schema: {type: string, enum: [stacked, share]}}
           requestBody:
             required: true
             content:
@@ -60,7 +64,7 @@ class MinicodeExportApi(MinicodeApi):
                     - {$ref: '#/components/schemas/MinicodeFunnel'}
                     - {$ref: '#/components/schemas/MinicodeRetention'}
           responses:
-            200: {description: All rows, what an answer cannot hold as others, and the totals}
+            200: {description: 'All rows, what an answer cannot hold as others, and the totals; png: the chart'}
             400: {$ref: '#/components/responses/MinicodeError'}
             401: {$ref: '#/components/responses/MinicodeError'}
             403: {$ref: '#/components/responses/MinicodeError'}
@@ -68,7 +72,7 @@ class MinicodeExportApi(MinicodeApi):
             422: {$ref: '#/components/responses/MinicodeError'}
         """
         wanted = request.args.get("format", "")
-        if wanted not in FORMATS:
+        if wanted not in (*FORMATS, PICTURE):
             raise InvalidInput("format", "unknown" if wanted else "required", detail=wanted[:40])
         kind = kind_named(request.args.get("kind") or EVENTS)
         question = kind.parse(reading.body()) if request.method == "POST" else kind.read(request.args)

@@ -19,8 +19,9 @@ from fab_minicode.errors import InvalidInput
 from fab_minicode.models import Authorizer
 from fab_minicode.questions import EVENTS
 from fab_minicode.runtime import now, runtime
+from fab_minicode.views import analysis_picture
 from fab_minicode.views.analysis_answer import Json, Reader
-from fab_minicode.views.analysis_export import FORMATS, Exported, file_of
+from fab_minicode.views.analysis_export import FORMATS, Exported, File, file_of
 from fab_minicode.views.analysis_page import title_of
 from fab_minicode.views.analysis_reasons import groups
 from fab_minicode.views.code_forms import ConfirmForm
@@ -28,7 +29,7 @@ from fab_minicode.views.pages import PageMixin, actor
 from fab_minicode.views.question_kinds import QuestionKind, kind_named
 from fab_minicode.views.shown import Shown
 
-PICTURE = "png"
+PICTURE = analysis_picture.PNG
 _UNSAFE_IN_FILE_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
 _LONGEST_STEM = 100
 
@@ -80,21 +81,21 @@ def exported(
     session: Session, kind: QuestionKind, question: Any, program: Authorizer, *, wanted: str, at: dt.datetime
 ) -> Response:
     """
-    Return the file with the answer to a question, all rows of it; it is recorded before.
+    Return the file with the answer to a question: all rows of it, or its chart; it is recorded before.
 
     Args:
         session: The host's; committed here.
         kind: Of the question.
-        question: Its limit is lifted to what an answer can hold at most.
+        question: For rows its limit is lifted to what an answer can hold at most.
         program: The mini program that it asks about.
-        wanted: One of ``analysis_export.FORMATS``.
+        wanted: One of ``analysis_export.FORMATS``, or :data:`PICTURE`, whose look the request's address tells.
         at: When it was asked, aware UTC.
 
     Raises:
-        InvalidInput: As the answer of the kind.
+        InvalidInput: As the answer of the kind, and as ``analysis_picture.file_of``.
     """
     settings = runtime().settings
-    whole = kind.whole(question, settings=settings, now=at)
+    whole = question if wanted == PICTURE else kind.whole(question, settings=settings, now=at)
     answer = kind.answer(session.connection(), whole, settings=settings, now=at)
     title = kind.words(whole.as_json())
     told = Exported(
@@ -106,7 +107,7 @@ def exported(
         by=actor().name,
         groups={name: str(label) for name, (label, _) in groups(session.connection(), int(program.id)).items()},
     )
-    made = file_of(kind.sheets(told), wanted, now=at)
+    made = _made(kind, told, wanted, at)
     if request.method != "HEAD":
         detail = {"format": wanted, "kind": kind.name, "rows": len(answer["rows"]), **_window(answer)}
         _record(session, title, program, at, detail)
@@ -115,6 +116,14 @@ def exported(
     )
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _made(kind: QuestionKind, told: Exported, wanted: str, at: dt.datetime) -> File:
+    if wanted != PICTURE:
+        return file_of(kind.sheets(told), wanted, now=at)
+    if kind.name != EVENTS:
+        raise InvalidInput("format", "not_drawable", detail=wanted)
+    return analysis_picture.file_of(told, request.args)
 
 
 def _record(session: Session, title: str, program: Authorizer, at: dt.datetime, detail: Json) -> None:

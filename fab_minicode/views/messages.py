@@ -112,6 +112,8 @@ REFUSALS_OF_ANY_FIELD: dict[str, Any] = {
     "not_a_segment": _l(
         "These visitors cannot be kept as a segment: no whole days or no single group stands for them."
     ),
+    "needs_extra": _l("The server paints no pictures yet; whoever runs it installs %(detail)s."),
+    "not_drawable": _l("This kind of chart cannot be drawn of this answer. Choose another one."),
     "events_purged": _l(
         "Single events are kept for %(limit)s days; this window begins %(actual)s days ago. Choose a later one."
     ),
