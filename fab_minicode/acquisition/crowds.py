@@ -15,6 +15,7 @@ from fab_minicode.acquisition.metrics import Metric
 from fab_minicode.acquisition.tally import (
     Ids,
     Tally,
+    ascending,
     bitmap,
     is_few,
     stored_times,
@@ -129,7 +130,7 @@ def union_of(tallies: Iterable[Uncounted]) -> Any:
     if short:
         few.append(unpack_fews(short))
     if few:
-        crowds.append(bitmap(few[0] if len(few) == 1 else np.sort(np.concatenate(few))))
+        crowds.append(bitmap(few[0] if len(few) == 1 else ascending(np.concatenate(few))))
     return crowds[0] if len(crowds) == 1 else BitMap.union(*crowds) if crowds else BitMap()
 
 

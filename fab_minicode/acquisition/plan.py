@@ -269,7 +269,7 @@ def distinct(rows: Numbers) -> tuple[list[Group], Numbers]:
 
 
 def _grouped(found: Found, groups_of: GroupsOf) -> list[Piece]:
-    """Return the tallies by group; short ones of one group and day become one."""
+    """Return the tallies by group; where there are many short ones, those of one group and day become one."""
     single = np.array([number for _, number, _ in found.single], np.int64)
     numbers = distinct_of(np.concatenate((single, found.together.values)))
     groups, places = groups_of(numbers)
@@ -283,6 +283,9 @@ def _grouped(found: Found, groups_of: GroupsOf) -> list[Piece]:
     if not len(short.values):
         return pieces
     of_short = places[np.searchsorted(numbers, short.values)]
+    if len(short.values) <= _MOST_SINGLE:
+        told = zip(found.days.tolist(), of_short.tolist(), short.by_value(), strict=True)
+        return pieces + [(at, groups[place], ids) for at, place, (_, ids) in told if place != _NO_GROUP]
     days, at_places = np.unique(found.days, return_inverse=True)
     keys = np.where(of_short == _NO_GROUP, _NO_GROUP, of_short * len(days) + at_places.ravel())
     keys = np.repeat(keys, short.counts)
@@ -292,6 +295,9 @@ def _grouped(found: Found, groups_of: GroupsOf) -> list[Piece]:
         pieces.append((int(days[key % len(days)]), groups[key // len(days)], ids))
     return pieces
 
+
+_MOST_SINGLE = 5_000
+"""So many short tallies are handed on one by one; of more, one sort of all events is quicker."""
 
 _NO_GROUP = -1
 """The place of the group of a value that does not pass."""

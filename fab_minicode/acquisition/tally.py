@@ -26,6 +26,8 @@ _THREE_BYTES, _FOUR_BYTES, _BITMAPS = 1, 2, 3
 _START = 9
 """Of bitmaps: the format and the number of events, then each bitmap after its length in 4 bytes."""
 _NARROW = 1 << 24
+_DENSE = 16
+"""A range of so many numbers is looked through as quickly as one number is sorted."""
 
 
 class Tally:
@@ -158,6 +160,15 @@ def bitmap(ids: Ids) -> Any:
     plain = array("I")
     plain.frombytes(np.ascontiguousarray(ids, np.uint32).tobytes())
     return BitMap(plain)
+
+
+def ascending(ids: Ids) -> Ids:
+    """Return visitor numbers in order; many of few visitors by ticking them off, which is quicker than sorting."""
+    if not len(ids) or int(ids.max()) > _DENSE * len(ids):
+        return np.sort(ids)
+    ticked = np.zeros(int(ids.max()) + 1, np.bool_)
+    ticked[ids] = True
+    return np.flatnonzero(ticked).astype(np.uint32)
 
 
 def is_few(stored: bytes) -> bool:
