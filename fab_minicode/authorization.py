@@ -16,11 +16,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, select, update
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
-from fab_minicode import authorizers
+from fab_minicode import authorizers, clocks
 from fab_minicode.actor import PAGE, PUSHED, Actor
 from fab_minicode.errors import (
     AuthCodeRejected,
@@ -51,7 +51,8 @@ GIVE_UP_AFTER = dt.timedelta(hours=24)
 MAX_KEPT_CHARACTERS = 20_000
 HEAD_IMAGE_PX = 160
 
-_CLAIM_SECONDS = 150.0  # four calls of WeChat's at most, each limited to 30 s
+_FIRST_PAUSE, _LONGEST_PAUSE = dt.timedelta(seconds=15), dt.timedelta(minutes=30)
+_CLAIM = dt.timedelta(seconds=150)  # four calls of WeChat's at most, each limited to 30 s
 _WAIT_SECONDS = 25.0
 _POLL_SECONDS = 0.2
 _SKEW = dt.timedelta(seconds=60)
@@ -192,8 +193,8 @@ class Completion:
         """Complete what waits and is due; return how many were tried."""
         due = and_(
             AuthCode.state == WAITING,
-            or_(AuthCode.next_at.is_(None), AuthCode.next_at <= now),
-            or_(AuthCode.claimed_until.is_(None), AuthCode.claimed_until <= now),
+            clocks.is_over(AuthCode.next_at, now, lasts=_LONGEST_PAUSE),
+            clocks.is_over(AuthCode.claimed_until, now, lasts=_CLAIM),
         )
         with self._engine.connect() as connection:
             found = connection.execute(select(AuthCode.digest).where(due).order_by(AuthCode.received_at).limit(_BATCH))
@@ -204,13 +205,12 @@ class Completion:
 
     def _claim(self, digest: str, now: dt.datetime) -> str | None:
         holder = secrets.token_hex(16)
-        is_free = or_(AuthCode.claimed_until.is_(None), AuthCode.claimed_until <= now)
+        is_free = clocks.is_over(AuthCode.claimed_until, now, lasts=_CLAIM)
         statement = update(AuthCode.__table__).where(
             and_(AuthCode.digest == digest, AuthCode.state == WAITING, is_free)
         )
-        until = now + dt.timedelta(seconds=_CLAIM_SECONDS)
         with self._engine.begin() as connection:
-            taken = connection.execute(statement.values(holder=holder, claimed_until=until)).rowcount
+            taken = connection.execute(statement.values(holder=holder, claimed_until=now + _CLAIM)).rowcount
         return holder if taken else None
 
     def _work(self, row: Any, holder: str, clock: Clock) -> Outcome:
@@ -308,7 +308,7 @@ class Completion:
         if now - row.received_at > GIVE_UP_AFTER:
             self._finish(row.digest, holder, state=FAILED, error=str(error))
             return
-        pause = dt.timedelta(seconds=min(15 * 2**row.tries, 1800))
+        pause = min(_FIRST_PAUSE * 2**row.tries, _LONGEST_PAUSE)
         self._keep(
             row.digest, holder, error=str(error), tries=row.tries + 1, next_at=now + pause, claimed_until=None
         )  # fmt: skip

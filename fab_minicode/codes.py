@@ -18,10 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from fab_minicode import audit, code_signals
+from fab_minicode import audit, clocks, code_signals
 from fab_minicode.actor import Actor
 from fab_minicode.draft import Draft, checked, checked_name, search_text
 from fab_minicode.errors import (
@@ -50,6 +50,7 @@ PLANNED, READY, FAILED, UNKNOWN = "planned", "ready", "failed", "unknown"
 ASK_SECONDS = 240
 """How long a code counts as being made after WeChat was asked; longer than all of the client's time limits together."""
 
+_ASK = dt.timedelta(seconds=ASK_SECONDS)
 _AUTHORIZED = "authorized"
 _UNSYNCED = {"synchronize_session": False}
 
@@ -258,7 +259,7 @@ def _claim(session: Any, code: Code, actor: Actor, now: dt.datetime) -> ImageReq
         return None
     kind = kind_named(code.kind)
     holds_reservation = code.state == PLANNED and code.asked_at is None
-    free = or_(Code.asked_at.is_(None), Code.asked_at < now - dt.timedelta(seconds=ASK_SECONDS))
+    free = clocks.is_over(Code.asked_at, now - _ASK, lasts=_ASK)
     statement = (
         update(Code)
         .where(Code.id == code.id, Code.state == code.state, free)

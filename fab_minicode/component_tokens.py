@@ -15,6 +15,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
+from fab_minicode import clocks
 from fab_minicode.errors import AuthorizationLost, SecretUnreadable, TicketRejected, TokenRejected, WeChatError
 from fab_minicode.models import Component, Token
 from fab_minicode.vault import Secret, Vault
@@ -130,7 +131,7 @@ class ComponentWay:
 
     def ask_for_tickets(self, now: dt.datetime) -> bool:
         """Ask WeChat to push tickets, unless it was asked a moment ago; return whether it agreed."""
-        is_due = or_(Component.asked_at.is_(None), Component.asked_at <= now - ASK_AGAIN_AFTER)
+        is_due = clocks.is_over(Component.asked_at, now - ASK_AGAIN_AFTER, lasts=ASK_AGAIN_AFTER)
         with self.engine.begin() as connection:
             _ensure_row(connection, self.platform.appid)
             statement = update(Component.__table__).where(Component.appid == self.platform.appid, is_due)

@@ -46,6 +46,7 @@ class Settings:
     utm_values_per_day: int
     collect_max_bytes: int
     collect_rate: str
+    collect_rate_per_address: str
     rollup: str
     rollup_seconds: float
     menu_category: str
@@ -200,6 +201,12 @@ SETTINGS: tuple[Setting, ...] = (
         _rate,
         "600/second",
         "Requests per collect key, in the notation of the `limits` package; empty: no limit.",
+    ),
+    Setting(
+        "COLLECT_RATE_PER_ADDRESS",
+        _rate,
+        "200/second",
+        "Requests per public address that the host sees (behind a proxy: `ProxyFix`), over all keys; empty: no limit.",
     ),
     Setting(
         "ROLLUP",

@@ -18,11 +18,12 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
+from fab_minicode import clocks
 from fab_minicode.component_tokens import (
     ComponentWay,
     once_more,
@@ -53,7 +54,6 @@ REFRESH_WHEN_LEFT_SECONDS = 300
 
 LEASE_SECONDS = 30.0
 _GRACE_SECONDS = 5.0
-_WRONG_CLOCK_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 _LOCK_TRIES = 6
 # SQLSTATE of "try the transaction again": serialization failure, deadlock, lock not available.
@@ -255,19 +255,14 @@ class Tokens:
 
     def _take_lease(self, credential: Credential, version: int, now: dt.datetime) -> str | None:
         holder = secrets.token_hex(16)
-        until = now + dt.timedelta(seconds=self._lease_seconds)
-        is_free = or_(
-            Token.lease_until.is_(None),
-            Token.lease_until <= now,
-            # No honest lease ends that late: its holder's clock was wrong, and nobody shall wait for it.
-            Token.lease_until > until + dt.timedelta(seconds=_WRONG_CLOCK_SECONDS),
-        )
+        lease = dt.timedelta(seconds=self._lease_seconds)
+        is_free = clocks.is_over(Token.lease_until, now, lasts=lease)
         taken = self._write(
             lambda connection: (
                 connection.execute(
                     update(Token.__table__)
                     .where(and_(Token.subject == credential.subject, Token.version == version, is_free))
-                    .values(lease_holder=holder, lease_until=until)
+                    .values(lease_holder=holder, lease_until=now + lease)
                 ).rowcount
             )
         )

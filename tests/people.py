@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from fab_minicode import audit, boards, codes, questions
 from fab_minicode.acquisition import aliases, segment_rules, segment_store
 from fab_minicode.actor import Actor
-from fab_minicode.models import Alias, Authorizer, AuthorizerRole, Code, CodeImage, Ghost, SavedSegment
+from fab_minicode.models import Alias, Authorizer, AuthorizerRole, Base, Code, CodeImage, Ghost, SavedSegment
 from fab_minicode.permissions import MENUS, ROLES
 from fab_minicode.sandbox import SAMPLE_APPS
 from tests import hosts
@@ -109,6 +109,12 @@ class World:
             # What it took away must not be asked for again; PostgreSQL, unlike SQLite, gives no key twice.
             self.own |= {"code": str(code.id), "alias": str(alias.id), "segment": str(segment.id), **asked}
             return self.own
+
+    def contents(self) -> dict[str, list[str]]:
+        """Return every row of our tables, the audit among them."""
+        with hosts.engine_of(self.app).connect() as connection:
+            tables = Base.metadata.sorted_tables
+            return {table.name: sorted(map(str, connection.execute(select(table)).all())) for table in tables}
 
     def knock(self, person: str, route: Route, things: dict[str, str], *, method: str = "", address: str = "") -> Any:
         """

@@ -122,6 +122,65 @@ def test_no_other_method_says_more_than_the_plain_one(world, method):
     assert [] == wrong
 
 
+def test_no_other_spelling_of_an_address_changes_anything_for_who_may_not(world):
+    wrong = []
+    before = world.contents()
+    for route in (one for one in HAS_PEOPLE if one.method != "GET"):
+        for person in ("anonymous", "nobody"):
+            for address in variants(route.address):
+                answer = world.knock(person, route, world.own, address=address)
+                if answer.status_code < 300 or answer.status_code >= 500:
+                    wrong.append(f"{route.method} {address} as {person}: {answer.status_code}")
+
+    assert [] == wrong
+    assert before == world.contents()
+
+
+def test_no_other_spelling_and_no_other_method_shows_a_team_what_is_foreign(world):
+    wrong = []
+    for route in (one for one in filter(names_something, HAS_PEOPLE) if one.method == "GET" and not one.is_proved):
+        ways = [("GET", address) for address in variants(route.address)]
+        for method, address in (*ways, ("HEAD", route.address), ("OPTIONS", route.address)):
+            answer = world.knock("viewer", route, world.foreign, method=method, address=address)
+            # A list of what somebody may know is empty for a foreign name, as for an unknown one.
+            nowhere = world.knock("viewer", route, NOWHERE, method=method, address=address)
+            if (308, 308) == (answer.status_code, nowhere.status_code):
+                continue  # led to the plain address, before anybody looked for anything
+            if told(answer, world.foreign) != told(nowhere, NOWHERE) or answer.status_code >= 500:
+                wrong.append(f"{method} {address}: {answer.status_code}, of nothing {nowhere.status_code}")
+
+    assert [] == wrong
+
+
+def test_head_and_options_say_what_get_would_and_change_nothing(world):
+    wrong = []
+    before = world.contents()
+    for route in (one for one in HAS_PEOPLE if one.method == "GET"):
+        for person in ("viewer", "manager"):
+            head = world.knock(person, route, world.own, method="HEAD")
+            options = world.knock(person, route, world.own, method="OPTIONS")
+            if head.get_data() or options.get_data() or options.status_code >= 500:
+                wrong.append(f"{route.rule} as {person}: a body, or {options.status_code}")
+            found = (head.status_code, route.expected()[person])
+            if found[0] != found[1] and found != (hosts.DENIED, 403):
+                wrong.append(f"HEAD {route.rule} as {person}: {found[0]}, GET {found[1]}")
+
+    assert [] == wrong
+    assert before == world.contents()
+
+
+@pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
+def test_no_header_makes_another_method_of_a_request(world, header):
+    before = world.contents()
+    manager = world.client("manager")
+    for method in ("DELETE", "PUT", "POST"):
+        asked = {header: method, "X-CSRFToken": hosts.csrf_token(manager)}
+        assert 200 == manager.get(f"/api/v1/minicode/codes/{world.own['code']}", headers=asked).status_code
+        assert 405 == manager.get(f"/minicode/codes/delete/{world.own['code']}", headers=asked).status_code
+
+    assert before == world.contents()
+
+
 def test_the_hosts_own_actions_and_downloads_do_not_reach_our_rows(world):
     admin = world.client("admin")
     headers = {"X-CSRFToken": hosts.csrf_token(admin)}

@@ -15,9 +15,10 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import or_, update
+from sqlalchemy import update
 from sqlalchemy.engine import Connection
 
+from fab_minicode.clocks import is_over
 from fab_minicode.models.acquisition import PENDING, TEST, StoredEvent
 from fab_minicode.models.authorizers import Authorizer
 from fab_minicode.settings import Settings
@@ -98,8 +99,8 @@ def accept(
 def mark_active(connection: Connection, authorizer_id: int, now: dt.datetime) -> None:
     """Remember that a mini program sends events, at most once in :data:`ACTIVE_SECONDS`; the caller commits."""
     table = Authorizer.__table__
-    before = now - dt.timedelta(seconds=ACTIVE_SECONDS)
-    stale = or_(table.c.last_event_at.is_(None), table.c.last_event_at < before)
+    fresh = dt.timedelta(seconds=ACTIVE_SECONDS)
+    stale = is_over(table.c.last_event_at, now - fresh, lasts=fresh)
     connection.execute(update(table).where(table.c.id == authorizer_id, stale).values(last_event_at=now))
 
 

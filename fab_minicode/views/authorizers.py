@@ -119,7 +119,7 @@ class MinicodeAuthorizersView(AuthorizingMixin, TeamsMixin, ModelView):
         form = self.add_form()
         faults: dict[str, str] = {}
         trouble: WeChatError | None = None
-        if request.method == "GET":
+        if request.method != "POST":  # HEAD, too
             form.appid.data = request.args.get("appid", "")[:40]
         elif form.validate():
             try:

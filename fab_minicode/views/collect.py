@@ -25,7 +25,7 @@ from fab_minicode.runtime import EXTENSION, Runtime, now
 from fab_minicode.settings import Settings
 from fab_minicode.trackers import GROWINGIO, HEADERS, NATIVE, SENSORS, Parsed, Tracker, TrackerRequest
 from fab_minicode.views.background import RollUpThread
-from fab_minicode.views.collect_gate import KnownKeys, RateLimit, Source
+from fab_minicode.views.collect_gate import KnownKeys, RateLimit, Source, bounded_address
 from fab_minicode.views.visitor_ids import with_own_ids
 
 log = logging.getLogger(__name__)
@@ -86,6 +86,7 @@ class Collector:
         self._appbuilder = appbuilder
         self._keys = KnownKeys(runtime.vault)
         self._rate = RateLimit(runtime.settings.collect_rate)
+        self._address_rate = RateLimit(runtime.settings.collect_rate_per_address)
         self._roll_up = roll_up
         self._visitor_id = runtime.visitor_id
         self._engine_found: tuple[int, Engine] | None = None
@@ -99,6 +100,9 @@ class Collector:
             SQLAlchemyError: If the events could not be committed.
         """
         instant = now()
+        address = bounded_address(request.remote_addr)
+        if address is not None:
+            self._address_rate.check(address, instant)  # first: strangers shall not cost a query
         engine = self._engine()
         source = self._keys.find(engine, key, instant)
         self._rate.check(key, instant)

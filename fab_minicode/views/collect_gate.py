@@ -5,6 +5,7 @@ Who may send to the collector, and how fast: what each process remembers so that
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import math
 import threading
 from dataclasses import dataclass
@@ -20,7 +21,11 @@ from fab_minicode.vault import Vault
 KNOWN_SECONDS = 10.0
 """How long a process remembers whose a collect key is; a changed key is refused after that."""
 
+MOST_COUNTED = 10_000
+"""Of how many keys or addresses a process counts requests."""
+
 _MAX_KNOWN = 10_000
+_NETWORK_BITS = 64
 
 
 @dataclass
@@ -44,7 +49,8 @@ class Source:
 
     def is_due(self, now: dt.datetime) -> bool:
         """Tell whether ``last_event_at`` should be written, and take it that it will be."""
-        if now.timestamp() < self.active_until:
+        # Either way: a clock that was set back must not stop it for an hour.
+        if self.active_until - ACTIVE_SECONDS <= now.timestamp() < self.active_until:
             return False
         self.active_until = now.timestamp() + ACTIVE_SECONDS
         return True
@@ -66,7 +72,7 @@ class KnownKeys:
             SecretUnreadable: If the visitor key cannot be opened.
         """
         known = self._known.get(key)
-        if known is not None and now.timestamp() < known.fresh_until:
+        if known is not None and known.fresh_until - KNOWN_SECONDS <= now.timestamp() < known.fresh_until:
             return known
         with engine.connect() as connection:
             row = by_collect_key(connection, key, now)
@@ -83,7 +89,7 @@ class KnownKeys:
 
 class RateLimit:
     """
-    Requests per key in fixed windows, counted in this process.
+    Requests per key, or per address, in fixed windows, counted in this process.
 
     The ``limits`` package reads the notation; its in-memory storage starts a thread for nearly every request, which
     costs more than the request's own work, so the counting is ours.
@@ -97,7 +103,7 @@ class RateLimit:
 
     def check(self, key: str, now: dt.datetime) -> None:
         """
-        Count one request of a known key.
+        Count one request.
 
         Raises:
             CollectRejected: 429 with the seconds until the window ends.
@@ -106,6 +112,8 @@ class RateLimit:
             return
         seconds = now.timestamp()
         with self._lock:
+            if len(self._counts) >= MOST_COUNTED and key not in self._counts:
+                self._forget(seconds)
             before = self._counts.get(key) or [(0, 0)] * len(self._windows)
             after = [_next(count, seconds, length) for count, (length, _) in zip(before, self._windows, strict=True)]
             self._counts[key] = after
@@ -114,8 +122,36 @@ class RateLimit:
             wait = max(math.ceil(length - seconds % length) for length in full)
             raise CollectRejected(429, "too_fast", retry_after_seconds=max(wait, 1))
 
+    def _forget(self, seconds: float) -> None:
+        """Forget who was not seen in any present window; everybody, if that makes no room."""
+        present = [int(seconds // length) for length, _ in self._windows]
+        seen = {
+            key: counts
+            for key, counts in self._counts.items()
+            if any(window == now for (window, _), now in zip(counts, present, strict=True))
+        }
+        self._counts = seen if len(seen) < MOST_COUNTED else {}
+
 
 def _next(count: tuple[int, int], seconds: float, length_seconds: int) -> tuple[int, int]:
     """Return ``(window, requests in it)`` after one more request."""
     window = int(seconds // length_seconds)
     return window, count[1] + 1 if count[0] == window else 1
+
+
+def bounded_address(text: str | None) -> str | None:
+    """
+    Return what is counted of the address that a request came from; None for one that is not bounded.
+
+    Only public addresses are: any other is a proxy's that the host was not told of (``ProxyFix``), or in-house. Of an
+    IPv6 address it is the network, because a single subscriber has all addresses in one.
+    """
+    try:
+        found = ipaddress.ip_address(text or "")
+    except ValueError:  # a Unix socket, or a server that knows no address
+        return None
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is None:
+            return str(ipaddress.ip_network((found.packed, _NETWORK_BITS), strict=False)) if found.is_global else None
+        found = found.ipv4_mapped
+    return str(found) if found.is_global else None

@@ -69,7 +69,7 @@ class MinicodeSegmentsView(AnalysisPages, BaseView):
     def add(self) -> str | Response:
         """Make a segment from the form, or from the visitors behind a number (``rule``, its JSON)."""
         authorizer = self.chosen(self.mini_programs()) or abort(404)
-        if request.method == "GET":
+        if request.method != "POST":  # HEAD, too
             return self._form(SegmentForm(), authorizer)
         return self._save(authorizer, None)
 
@@ -78,7 +78,7 @@ class MinicodeSegmentsView(AnalysisPages, BaseView):
     def edit(self, pk: str) -> str | Response:
         """Change a segment."""
         row = self._known(pk)
-        if request.method == "GET":
+        if request.method != "POST":  # HEAD, too
             return self._form(form_of(str(row.name), segment_store.rule_of(row)), row.authorizer, row)
         return self._save(row.authorizer, row)
 
