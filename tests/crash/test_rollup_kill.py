@@ -24,7 +24,7 @@ from tests.facts_state import state_of
 from tests.recount import in_order
 from tests.test_rollup import NOW, SETTINGS
 
-KILLS = 5
+KILLS = 10
 
 
 def killed(url, chance):
