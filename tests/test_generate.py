@@ -239,7 +239,7 @@ def test_a_claim_that_a_crash_left_behind_runs_out_and_counts_as_spent(world, se
     session.execute(update(Code).values(asked_at=NOW))
     session.commit()
     with pytest.raises(CodeBusy):
-        world.generate(session, code, NOW + dt.timedelta(seconds=codes.ASK_SECONDS))
+        world.generate(session, code, NOW + dt.timedelta(seconds=codes.ASK_SECONDS - 1))
     session.rollback()
 
     assert world.generate(session, code, NOW + dt.timedelta(seconds=codes.ASK_SECONDS + 1)) is None
