@@ -37,7 +37,7 @@ demo: .venv/demo.stamp .venv/assets.stamp
 	@PORT="$(PORT)" DEMO_DIR="$(DEMO_DIR)" exec $(BIN)/python -m fab_minicode.demo
 
 test: .venv/test.stamp .venv/assets.stamp
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --cov --cov-report=term $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --durations=40 --cov --cov-report=term $(PYTEST)
 
 # What does not depend on the versions of the host's packages, or takes a browser, is left to `make test`.
 test-superset: .venv-superset/test.stamp .venv/assets.stamp
