@@ -1,8 +1,9 @@
 /*
  * Suggests values for a filter: those the data hold, with how often, under the field as it is typed.
  *
- * A combobox over the address in `data-mca-values` of the list of filters. Where there is none, where it does not answer, or
- * where the condition needs no value, the field stays the plain text field it is.
+ * A combobox over the address in `data-mca-values` of what holds the filters. Where there is none, where it does not answer, or
+ * where the condition needs no value, the field stays the plain text field it is. The fields of a row are `dimension`, `op`
+ * and `value`, with something before the name where a form has several lists of filters ("c0-value").
  */
 (() => {
   "use strict";
@@ -18,9 +19,9 @@
   let waiting = 0;
   let asking = null;
 
-  const isValue = (element) => element instanceof HTMLInputElement && element.name === "value" && element.closest("[data-mca-values]") !== null;
+  const isValue = (element) => element instanceof HTMLInputElement && /(^|-)value$/.test(element.name) && element.closest("[data-mca-values]") !== null;
   const rowOf = (element) => element.closest("[data-mca-row]");
-  const part = (row, name) => row.querySelector(`[name=${name}]`).value;
+  const part = (row, name) => row.querySelector(`[name=${name}], [name$=-${name}]`).value;
 
   /* ---- one value of several: "a, b|" completes b ------------------------------------------------------------------ */
 
@@ -100,7 +101,7 @@
       });
       list.append(option);
     });
-    rowOf(input).append(list);
+    input.parentElement.append(list);
     input.setAttribute("aria-expanded", "true");
     input.setAttribute("aria-controls", list.id);
   };
@@ -117,7 +118,7 @@
   const address = () => {
     const found = new URL(input.closest("[data-mca-values]").dataset.mcaValues, location.href);
     const form = input.form;
-    found.searchParams.set("appid", form.elements.appid.value);
+    if (form.elements.appid) found.searchParams.set("appid", form.elements.appid.value);
     found.searchParams.set("dimension", part(rowOf(input), "dimension"));
     found.searchParams.set("q", typed().slice(0, 100));
     if (form.elements.window) found.searchParams.set("window", windowOf(form));

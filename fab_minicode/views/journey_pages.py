@@ -11,16 +11,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import redirect, request
+from flask import current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from fab_minicode.acquisition.freshness import freshness
 from fab_minicode.errors import InvalidInput
 from fab_minicode.models import Authorizer
 from fab_minicode.runtime import now, runtime
 from fab_minicode.views import scope_form
-from fab_minicode.views.analysis_answer import value_cell
+from fab_minicode.views.analysis_answer import Reader, value_cell
 from fab_minicode.views.analysis_fields import is_form
-from fab_minicode.views.analysis_tabs import AnalysisPages
+from fab_minicode.views.analysis_page import freshness_of
+from fab_minicode.views.analysis_tabs import VALUES, AnalysisPages
 from fab_minicode.views.code_forms import ConfirmForm
 from fab_minicode.views.question_kinds import kind_named
 from fab_minicode.views.saved_questions import Bar, SavedQuestionPages, saved_id
@@ -89,6 +91,8 @@ class JourneyPages(SavedQuestionPages, AnalysisPages):
             saved=saved,
             confirm=ConfirmForm(),
             cells=value_cell,
+            values_url=url_for(VALUES) if VALUES in current_app.view_functions else "",
+            freshness=self._freshness(authorizer, shown) if answer and authorizer else "",
             **journey.more(asked),
             **scope_form.choices(self.db.connection(), authorizer, steps),
         )
@@ -103,6 +107,11 @@ class JourneyPages(SavedQuestionPages, AnalysisPages):
             return count(self.db.connection(), asked.question, settings=runtime().settings, now=at), {}
         except InvalidInput as error:
             return None, scope_form.problem_of(error)
+
+    def _freshness(self, authorizer: Authorizer, shown: Shown) -> str:
+        """Return until when events are counted, in words."""
+        found = freshness(self.db.connection(), int(authorizer.id)).as_json()
+        return freshness_of(Reader(shown=shown, link=lambda _other: ""), found)
 
 
 def _heading(saved: Bar | None) -> str:

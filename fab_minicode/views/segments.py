@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import abort, flash, redirect, request, url_for
+from flask import abort, current_app, flash, redirect, request, url_for
 from flask_appbuilder import BaseView, expose, has_access
 from werkzeug.wrappers import Response
 
@@ -19,12 +19,15 @@ from fab_minicode.errors import InvalidInput, Missing
 from fab_minicode.models import Authorizer, SavedSegment
 from fab_minicode.runtime import now, runtime
 from fab_minicode.views import analysis_words, code_words, messages, segment_words
-from fab_minicode.views.analysis_tabs import AnalysisPages
+from fab_minicode.views.analysis_tabs import VALUES, AnalysisPages
 from fab_minicode.views.code_forms import ConfirmForm
 from fab_minicode.views.pages import actor, row_id
 from fab_minicode.views.scope_form import choices
 from fab_minicode.views.segment_form import EVER, SegmentForm, form_of, read_form
 from fab_minicode.words import gettext as _
+
+SUGGESTED_DAYS = 180
+"""Values of so many days are suggested for filters; a segment usually asks about a long time."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,7 @@ class MinicodeSegmentsView(AnalysisPages, BaseView):
             confirm=ConfirmForm(),
             said=segment_words,
             ever=EVER,
+            values_url=_values_url(str(authorizer.appid)),
             windows={EVER: {EVER: segment_words.EVER}, **analysis_words.WINDOW_GROUPS},
             **choices(self.db.connection(), authorizer, steps),
         )
@@ -159,6 +163,12 @@ class MinicodeSegmentsView(AnalysisPages, BaseView):
     def _check_token() -> None:
         if not ConfirmForm().validate_on_submit():
             abort(400)
+
+
+def _values_url(appid: str) -> str:
+    """Return the address that suggests values for filters, "" where the host has none: those of a long window."""
+    there = VALUES in current_app.view_functions
+    return url_for(VALUES, appid=appid, window=f"last_{SUGGESTED_DAYS}") if there else ""
 
 
 def _sent_form(form: SegmentForm) -> SegmentForm:

@@ -88,6 +88,23 @@ def test_every_change_is_answered_in_place_and_back_goes_back(visit, kind):
     assert page.evaluate("window.wasHere")
 
 
+@pytest.mark.parametrize("kind", list(ASKS))
+def test_a_filter_is_made_of_suggested_values(visit, kind):
+    page = visit("creator")
+    page.goto(ASKS[kind])
+    live(page)
+    expect(page.locator(".mcv-fresh")).to_contain_text("are counted")
+    page.locator(".mca-filter [name=dimension]").last.select_option("utm_source")
+    value = page.locator(".mca-filter [name=value]").first
+    value.press_sequentially("fly")
+    options = page.locator(".mca-values [role=option]")
+    expect(options).to_have_count(1)
+    expect(options).to_contain_text("flyer2")
+    options.click()
+    expect(value).to_have_value("flyer")
+    page.wait_for_url(re.compile("flyer"))
+
+
 def test_a_funnel_grows_step_by_step(visit):
     page = visit("creator")
     page.goto(f"{PAGES}/funnel/?appid={APPID}")

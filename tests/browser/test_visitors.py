@@ -52,6 +52,19 @@ def condition(page, number=0):
     return page.locator(".mcv-condition").nth(number)
 
 
+def test_the_values_of_a_segments_filters_are_suggested(visit):
+    words, page = WORDS["en"], visit("creator")
+    page.goto(f"{LIST}add")
+    condition(page).get_by_label(words["kind"], exact=True).select_option("touch")
+    condition(page).get_by_label(words["dimension"]).first.select_option("utm_source")
+    value = condition(page).get_by_label(words["value"]).first
+    value.press_sequentially("post")
+    expect(page.locator(".mca-values [role=option]")).to_have_text([f"poster{POSTER}"])
+    value.press("ArrowDown")
+    value.press("Enter")
+    expect(value).to_have_value("poster")
+
+
 @pytest.mark.parametrize(("language", "size"), [("en", None), ("zh", NARROW)])
 def test_a_segment_is_made_used_changed_and_deleted(visit, language, size):
     words, name = WORDS[language], f"Buyers {language}"
