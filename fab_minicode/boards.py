@@ -125,13 +125,13 @@ def rename(
     _take(session, board, person, seen_at, now)
     board.name = name
     session.flush()
-    _record(session, board, "changed", person.actor, now)
+    _record(session, board, "changed", person.actor, now, authorizer_id=_only_program(session, board))
 
 
 def remove(session: Session, board: Board, person: Person, *, seen_at: dt.datetime, now: dt.datetime) -> None:
     """Remove a board; its questions stay. Raises NotYours or StaleCopy."""
     _take(session, board, person, seen_at, now)
-    _record(session, board, "deleted", person.actor, now)
+    _record(session, board, "deleted", person.actor, now, authorizer_id=_only_program(session, board))
     session.delete(board)
     session.flush()
 
@@ -183,8 +183,9 @@ def move(
     if 0 <= other < len(places):
         kept = {item.place: item for item in board.items}
         kept[place], kept[places[other]] = kept[places[other]], kept[place]
+        program = _program(session, kept[place])
         _arrange(session, board, [kept[at] for at in sorted(kept)])
-        _record(session, board, "changed", person.actor, now)
+        _record(session, board, "changed", person.actor, now, authorizer_id=program)
 
 
 def take_off(
@@ -194,8 +195,9 @@ def take_off(
     _take(session, board, person, seen_at, now)
     if place not in [item.place for item in items_of(session, board, person)]:
         raise Missing(f"place {place}")
+    program = _program(session, next(item for item in board.items if item.place == place))
     _arrange(session, board, [item for item in board.items if item.place != place])
-    _record(session, board, "changed", person.actor, now)
+    _record(session, board, "changed", person.actor, now, authorizer_id=program)
 
 
 def _seen_items(person: Person) -> Any:
@@ -225,7 +227,7 @@ def _append(session: Session, board: Board, item: BoardItem, person: Person, now
     if len(board.items) >= MAX_ITEMS:
         raise InvalidInput("items", "too_many", limit=MAX_ITEMS, actual=len(board.items) + 1)
     _arrange(session, board, [*board.items, item])
-    _record(session, board, "changed", person.actor, now)
+    _record(session, board, "changed", person.actor, now, authorizer_id=_program(session, item))
 
 
 def _asks(item: BoardItem) -> tuple[int | None, str, int | None]:
@@ -259,9 +261,25 @@ def _take(session: Session, board: Board, person: Person, seen_at: dt.datetime |
     _sign(board, person.actor, now)
 
 
-def _record(session: Session, board: Board, action: str, actor: Actor, now: dt.datetime) -> None:
+def _program(session: Session, item: BoardItem) -> int | None:
+    """Return the mini program that an item of a board asks about."""
+    if item.question_id is None:
+        return int(item.authorizer_id)
+    asked = select(SavedQuestion.authorizer_id).where(SavedQuestion.id == item.question_id)
+    return session.execute(asked).scalar_one_or_none()
+
+
+def _only_program(session: Session, board: Board) -> int | None:
+    """Return the mini program that a whole board is about; None for an empty board, or one about several."""
+    programs = {_program(session, item) for item in board.items}
+    return programs.pop() if len(programs) == 1 else None
+
+
+def _record(
+    session: Session, board: Board, action: str, actor: Actor, now: dt.datetime, *, authorizer_id: int | None = None
+) -> None:
     subject = audit.Subject("board", str(board.id), board.name)
-    audit.record(session, action, subject, actor=actor, now=now)
+    audit.record(session, action, subject, actor=actor, now=now, authorizer_id=authorizer_id)
 
 
 def _sign(board: Board, actor: Actor, now: dt.datetime) -> None:

@@ -37,7 +37,7 @@ from fab_minicode.roles import grant_roles
 from fab_minicode.runtime import engine, now, runtime, session
 from fab_minicode.settings import PREFIX, SETTINGS
 from fab_minicode.views import messages
-from fab_minicode.views.teams import user_named
+from fab_minicode.views.teams import heir_named
 
 
 @click.group()
@@ -256,10 +256,9 @@ def hand_over(leaver: str, to: str) -> None:
     # Whoever is gone from the host is still known by the id that their things carry.
     gone = security.find_user(username=leaver)
     try:
-        heir = user_named(security, to)
-        had = handing_over.hand_over(
-            session(), leaver if gone is None else str(gone.get_id()), heir, actor=operator(), now=now()
-        )
+        heir, known = heir_named(security, to)
+        whose = leaver if gone is None else str(gone.get_id())
+        had = handing_over.hand_over(session(), whose, heir, actor=operator(), now=now(), known_to_heir=known)
     except InvalidInput as error:
         raise click.ClickException(str(messages.refusal(error))) from None
     session().commit()

@@ -18,7 +18,7 @@ from fab_minicode import audit
 from fab_minicode.actor import Actor
 from fab_minicode.draft import search_text
 from fab_minicode.errors import InvalidInput
-from fab_minicode.models import Board, BoardItem, Code, CodeHistory, SavedQuestion
+from fab_minicode.models import Authorizer, Board, BoardItem, Code, CodeHistory, SavedQuestion
 
 _BATCH = 500
 _UNSYNCED = {"synchronize_session": False}
@@ -51,7 +51,14 @@ def holders(session: Session, ids: frozenset[int] | None = None) -> list[Holding
 
 
 def hand_over(
-    session: Session, leaver: str, to: Actor, *, actor: Actor, now: dt.datetime, ids: frozenset[int] | None = None
+    session: Session,
+    leaver: str,
+    to: Actor,
+    *,
+    actor: Actor,
+    now: dt.datetime,
+    ids: frozenset[int] | None = None,
+    known_to_heir: frozenset[int] | None = None,
 ) -> Holdings:
     """
     Make ``to`` the owner of everything that ``leaver`` has.
@@ -63,12 +70,14 @@ def hand_over(
         actor: Who decides.
         now: Aware UTC.
         ids: Mini programs that the decider knows; None for all. What belongs to another one stays where it is.
+        known_to_heir: Mini programs that ``to`` knows; None for all.
 
     Returns:
         What was handed over.
 
     Raises:
-        InvalidInput: With field ``leaver``, when they have nothing (that the decider knows); ``to``, when both are one.
+        InvalidInput: With field ``leaver``, when they have nothing (that the decider knows); ``to``, when both are
+            one, or when codes or questions are of a mini program that ``to`` does not know: they would never find them.
     """
     if leaver == to.id:
         raise InvalidInput("to", "same_person")
@@ -76,6 +85,7 @@ def hand_over(
     if had is None:
         raise InvalidInput("leaver", "has_nothing", detail=leaver[:40])
     statements = _statements(ids)
+    _check_team(session, leaver, statements, known_to_heir)
     _codes(session, statements["codes"].where(OWNER_ID == leaver), had, to=to, actor=actor, now=now)
     for kind, model in (("questions", SavedQuestion), ("boards", Board)):
         _rows(session, statements[kind].where(model.owner_id == leaver), model, to=to, actor=actor, now=now)
@@ -103,6 +113,20 @@ def _statements(ids: frozenset[int] | None) -> dict[str, Any]:
         "questions": statements["questions"].where(SavedQuestion.authorizer_id.in_(known)),
         "boards": statements["boards"].where(Board.id.not_in(shown.where(program.not_in(known)))),
     }
+
+
+def _check_team(session: Session, leaver: str, statements: dict[str, Any], known: frozenset[int] | None) -> None:
+    if known is None:
+        return
+    owned = ((Code, statements["codes"].where(OWNER_ID == leaver)),)
+    owned += ((SavedQuestion, statements["questions"].where(SavedQuestion.owner_id == leaver)),)
+    foreign: set[str] = set()
+    for model, mine in owned:
+        about = mine.with_only_columns(model.authorizer_id).where(model.authorizer_id.not_in(sorted(known)))
+        named = select(Authorizer.nick_name, Authorizer.appid).where(Authorizer.id.in_(about))
+        foreign |= {str(row.nick_name or row.appid) for row in session.execute(named)}
+    if foreign:
+        raise InvalidInput("to", "not_of_the_team", detail=", ".join(sorted(foreign))[:200])
 
 
 def _codes(

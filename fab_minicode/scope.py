@@ -65,6 +65,11 @@ def scope() -> Scope:
     return kept[1]
 
 
+def scope_of(who: Any) -> Scope:
+    """Return what another person of the host knows, by their user object."""
+    return _found(who)
+
+
 def forget() -> None:
     """Find the scope out anew when it is asked for next, after a mini program or its roles have changed."""
     g.pop(_KEPT, None)

@@ -145,9 +145,15 @@ def test_a_manager_of_a_team_sees_the_acts_of_its_mini_programs_only(app, client
     acts(app, name="mine", program=keys[SHOP.appid])
     acts(app, name="foreign", program=keys[OTHER.appid])
     acts(app, name="of no mini program")
+    with hosts.database(app) as session:
+        mine, foreign = (Actor(hosts.user_id(app, name), name) for name in ("manager", "creator"))
+        for who in (mine, foreign):
+            subject = audit.Subject("board", "1", f"board of {who.name}")
+            audit.record(session, "saved", subject, actor=who, now=NOW)
+        session.commit()
     hosts.login(client, "manager")
 
-    assert {"mine", SHOP.nick_name} == {row["What it was about"] for row in exported(client)}
+    assert {"mine", "board of manager", SHOP.nick_name} == {row["What it was about"] for row in exported(client)}
     text = read(client, LIST).text
     assert "foreign" not in text
     assert OTHER.nick_name not in text

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from sqlalchemy import select
 
-from fab_minicode.models import Authorizer, Board
+from fab_minicode.models import AuditEntry, Authorizer, Board
 from fab_minicode.runtime import EXTENSION
 from fab_minicode.sandbox import SAMPLE_APPS
 from tests import hosts
@@ -103,6 +103,23 @@ def test_questions_are_moved_and_taken_off(creator):
     assert ["C", "B"] == names(creator, pk)[-2:]
     assert 404 == press(creator, pk, "take_off", place="9").status_code
     assert 404 == press(creator, pk, "put", question="99").status_code
+
+
+def test_the_audit_tells_which_mini_program_a_change_of_a_board_was_about(app, creator):
+    pk = made(creator)
+    press(creator, pk, "edit", name="Empty")
+    press(creator, pk, "put", question=HEADLINE)
+    press(creator, pk, "put", question=str(save(creator)))
+    press(creator, pk, "move", place="1", to="up")
+    press(creator, pk, "take_off", place="0")
+    press(creator, pk, "edit", name="Not empty")
+    press(creator, pk, "remove")
+    with hosts.database(app) as session:
+        wanted = select(AuditEntry.authorizer_id).where(AuditEntry.subject_type == "board").order_by(AuditEntry.id)
+        told = session.execute(wanted).scalars().all()
+        program = session.execute(select(Authorizer.id)).scalar_one()
+
+    assert [None, None, *[program] * 6] == told
 
 
 def test_a_board_is_named_renamed_and_removed(app, creator):

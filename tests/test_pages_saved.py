@@ -9,7 +9,7 @@ import json
 import pytest
 from sqlalchemy import select
 
-from fab_minicode.models import AuditEntry, SavedQuestion
+from fab_minicode.models import AuditEntry, Authorizer, AuthorizerRole, SavedQuestion
 from fab_minicode.sandbox import SAMPLE_APPS
 from tests import hosts
 from tests.pages import read, send
@@ -165,6 +165,19 @@ def test_a_question_is_handed_over_to_somebody_who_can_keep_it(app, creator, man
     with hosts.database(app) as session:
         acts = session.execute(select(AuditEntry.action).where(AuditEntry.subject_type == "question")).scalars().all()
     assert ["saved", "handed_over"] == acts
+
+
+def test_a_question_is_not_handed_over_to_another_team(app, manager):
+    pk = save(manager, visibility="owner")
+    with hosts.database(app) as session:
+        row = session.execute(select(Authorizer.id)).scalar_one()
+        session.add(AuthorizerRole(authorizer_id=row, role="Minicode Manager"))
+        session.commit()
+    answer = press(manager, pk, "hand_over", owner="creator")
+
+    assert "does not know this mini program" in answer.get_data(as_text=True)
+    press(manager, pk, "hand_over", owner="admin")
+    assert "Admin Test" == stored(app)[0].owner
 
 
 def test_the_question_of_somebody_who_has_left_is_taken_over(app, creator, manager):

@@ -172,6 +172,22 @@ def test_a_manager_hands_over_only_what_they_know(house, client):
     assert [WANG.id] == [one.owner_id for one in rows(house, SavedQuestion)]
 
 
+def test_nothing_is_handed_to_somebody_who_could_not_find_it(house, client):
+    code_id = belongings(house, WANG)
+    with hosts.database(house) as session:
+        session.add(AuthorizerRole(authorizer_id=key_of(house, SHOP), role=MANAGER.name))
+        session.commit()
+    hosts.login(client, "manager")
+    told = send(client, HAND_OVER, leaver=WANG.id, to="creator").get_data(as_text=True)
+    run = house.test_cli_runner().invoke(minicode, ["hand-over", "--from", WANG.id, "--to", "creator"])
+
+    assert f"They do not know: {SHOP.nick_name}." in told
+    assert (1, True) == (run.exit_code, SHOP.nick_name in run.output)
+    assert [None] == [one.owner_id for one in rows(house, Code, Code.id == code_id)]
+    assert [WANG.id] == [one.owner_id for one in rows(house, Board)]
+    assert 302 == send(client, HAND_OVER, leaver=WANG.id, to="manager").status_code
+
+
 def test_the_command_line_hands_over_too_even_of_who_is_gone_from_the_host(house):
     belongings(house, WANG)
     belongings(house, Actor(hosts.user_id(house, "viewer"), "Viewer Test"))

@@ -285,7 +285,7 @@ def _change(row: SavedQuestion, sent: Mapping[str, Any], person: Person, at: dt.
         questions.change(session(), row, _saving(sent, row), person, seen_at=seen, now=at)
         seen = at
     if "owner" in sent:
-        to = people.recipient(reading.text(sent, "owner"))
+        to = people.recipient(reading.text(sent, "owner"), int(row.authorizer_id))
         questions.hand_over(session(), row, to, person, seen_at=seen, now=at)
         seen = at
     if is_locked is True:

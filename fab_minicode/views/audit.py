@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Response, request, url_for
 from flask_appbuilder import BaseView, expose, has_access
+from sqlalchemy import and_, or_
 
 from fab_minicode import audit, audit_list, permissions
 from fab_minicode.actor import WAYS
@@ -114,10 +115,17 @@ class MinicodeAuditView(PageMixin, BaseView):
 
     def _found(self, looking: Looking, programs: Any, *, after: str, size: int) -> audit_list.AuditPage:
         wanted = looking.filter({one.appid: one.id for one in programs}, runtime().settings.zone)
-        narrow = scope().narrow(AuditEntry.authorizer_id)
-        if self.authorizer_filters:
-            narrow = Scope(frozenset(one.id for one in programs)).narrow(AuditEntry.authorizer_id)
-        return audit_list.find(self.db, wanted, narrow=narrow, after=after, size=size)
+        known = Scope(frozenset(one.id for one in programs)) if self.authorizer_filters else scope()
+        return audit_list.find(self.db, wanted, narrow=_narrowed(known), after=after, size=size)
+
+
+def _narrowed(known: Scope) -> Callable[[Any], Any]:
+    """Return what leaves in a select what the reader may know: acts about their mini programs, and their own others."""
+    if known.ids is None:
+        return lambda statement: statement
+    about = AuditEntry.authorizer_id.in_(sorted(known.ids))
+    mine = and_(AuditEntry.authorizer_id.is_(None), AuditEntry.actor_id == actor().id, AuditEntry.actor_id != "")
+    return lambda statement: statement.where(or_(about, mine))
 
 
 def _sheet(rows: Any, appids: Mapping[int, str]) -> Sheet:

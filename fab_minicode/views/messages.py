@@ -64,6 +64,10 @@ REFUSALS: dict[tuple[str, str], Any] = {
     ("to", "required"): _l("Enter the user name of who follows."),
     ("to", "unknown_user"): _l("This host has no active user “%(detail)s”."),
     ("to", "same_person"): _l("That is the same person."),
+    ("to", "not_of_the_team"): _l(
+        "They do not know: %(detail)s. Choose somebody of the team, or widen the team first."
+    ),
+    ("owner", "not_of_the_team"): _l("“%(detail)s” does not know this mini program."),
     ("body", "not_an_object"): _l("Send one JSON object: {…}."),
     ("window", "too_long"): _l("These are %(actual)s days; %(limit)s are possible."),
     ("window.last_days", "out_of_range"): _l("Ask for 1 to %(limit)s days."),

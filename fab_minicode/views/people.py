@@ -13,7 +13,7 @@ from fab_minicode.actor import Actor
 from fab_minicode.errors import InvalidInput
 from fab_minicode.models import Authorizer
 from fab_minicode.questions import Person
-from fab_minicode.scope import role_names
+from fab_minicode.scope import role_names, scope_of
 from fab_minicode.views.pages import actor
 
 MANAGING = ("can_delete", permissions.CODES)
@@ -34,12 +34,12 @@ def person(programs: Iterable[Authorizer]) -> Person:
     return Person(actor(), role_names(), known, manages=bool(_security().has_access(*MANAGING)))
 
 
-def recipient(user_name: str) -> Actor:
+def recipient(user_name: str, authorizer_id: int) -> Actor:
     """
-    Return an active person of the host who may save analyses.
+    Return an active person of the host who may save analyses and knows a mini program.
 
     Raises:
-        InvalidInput: With field ``owner``: nothing typed, or nobody of this user name.
+        InvalidInput: With field ``owner``: nothing typed, nobody of this user name, or somebody of another team.
     """
     name = user_name.strip()
     if not name:
@@ -48,6 +48,8 @@ def recipient(user_name: str) -> Actor:
     user = _security().find_user(username=name) if plain else None
     if user is None or not user.is_active or not _may_save(user):
         raise InvalidInput("owner", "unknown", detail=name[:40])
+    if not scope_of(user).knows(authorizer_id):
+        raise InvalidInput("owner", "not_of_the_team", detail=name[:40])
     return Actor(str(user.get_id()), str(user.get_full_name() or name)[:128])
 
 

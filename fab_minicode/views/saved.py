@@ -191,7 +191,7 @@ class MinicodeSavedView(SavedQuestionPages, AnalysisPages, BaseView):
         )
 
     def _hand_over(self, row: SavedQuestion, form: HandOverForm, person: Person) -> None:
-        to = people.recipient(form.owner.data or "")
+        to = people.recipient(form.owner.data or "", int(row.authorizer_id))
         questions.hand_over(self.db, row, to, person, seen_at=seen_at(form.seen_at.data or ""), now=now())
 
     @expose("/saved/<int:pk>/remove", methods=["GET", "POST"])

@@ -14,7 +14,7 @@ from fab_minicode.errors import InvalidInput
 from fab_minicode.handing_over import Holdings
 from fab_minicode.models import Authorizer
 from fab_minicode.runtime import now, runtime
-from fab_minicode.scope import forget, is_admin, role_names, scope
+from fab_minicode.scope import forget, is_admin, role_names, scope, scope_of
 from fab_minicode.views import messages
 from fab_minicode.views.code_forms import ConfirmForm, stripped
 from fab_minicode.views.page_forms import PageForm
@@ -111,17 +111,24 @@ class TeamsMixin(PageMixin):
     def _handed_over(self, form: HandOverForm) -> tuple[Holdings, Actor]:
         if not form.leaver.data:
             raise InvalidInput("leaver", "required")
-        to = user_named(self.appbuilder.sm, form.to.data)
-        had = handing_over.hand_over(self.db, form.leaver.data, to, actor=actor(), now=now(), ids=scope().ids)
+        to, known = heir_named(self.appbuilder.sm, form.to.data)
+        had = handing_over.hand_over(
+            self.db, form.leaver.data, to, actor=actor(), now=now(), ids=scope().ids, known_to_heir=known
+        )
         self.db.commit()
         return had, to
 
 
-def user_named(security: Any, name: str) -> Actor:
-    """Return an active user of the host by their user name. Raises InvalidInput with field ``to``."""
+def heir_named(security: Any, name: str) -> tuple[Actor, frozenset[int] | None]:
+    """
+    Return an active user of the host by their user name, and the mini programs they know (None for all).
+
+    Raises:
+        InvalidInput: With field ``to``.
+    """
     if not name:
         raise InvalidInput("to", "required")
     user = None if "\x00" in name else security.find_user(username=name)
     if user is None or not user.is_active:
         raise InvalidInput("to", "unknown_user", detail=name[:40])
-    return Actor(str(user.get_id()), str(user.get_full_name() or user.get_id())[:128])
+    return Actor(str(user.get_id()), str(user.get_full_name() or user.get_id())[:128]), scope_of(user).ids

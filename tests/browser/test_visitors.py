@@ -54,7 +54,7 @@ def condition(page, number=0):
 
 def test_the_values_of_a_segments_filters_are_suggested(visit):
     words, page = WORDS["en"], visit("creator")
-    page.goto(f"{LIST}add")
+    page.goto(f"{PAGES}/segments/add?appid={APPID}")
     condition(page).get_by_label(words["kind"], exact=True).select_option("touch")
     condition(page).get_by_label(words["dimension"]).first.select_option("utm_source")
     value = condition(page).get_by_label(words["value"]).first
