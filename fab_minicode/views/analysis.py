@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app, redirect, request, url_for
+from flask import abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import BaseView, expose
 from flask_appbuilder.security.decorators import has_access
@@ -79,6 +79,8 @@ class MinicodeAnalysisView(SavedQuestionPages, AnalysisPages, BaseView):
         """Answer a saved question; what kinds have pages of their own is led there."""
         one = self.opened(pk, self.person())
         if one.question is None or not one.kind.is_asked_here:
+            if "MinicodeSavedView.edit" not in current_app.view_functions:
+                abort(404)
             return redirect(url_for("MinicodeSavedView.edit", pk=pk))
         if one.kind.name != EVENTS:
             return redirect(one.kind.address(one.question, saved=pk))

@@ -53,6 +53,8 @@ class MinicodeExportView(PageMixin, BaseView):
         page = "MinicodeAnalysisView.analysis"
         try:
             kind = kind_named(request.args.get("kind", EVENTS))
+            if not kind.is_asked_here:
+                abort(404)
             page = kind.endpoint
             question = kind.read(request.args)
             return exported(self.db, kind, question, self._program(question), wanted=wanted, at=now())
@@ -137,7 +139,7 @@ def _window(answer: Json) -> dict[str, Any]:
 
 
 def _absolute(address: str) -> str:
-    return (runtime().settings.public_url or request.host_url).rstrip("/") + address
+    return address and (runtime().settings.public_url or request.host_url).rstrip("/") + address
 
 
 def _stem(title: str, answer: Json) -> str:

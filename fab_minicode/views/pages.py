@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, abort, g, request, session
+from flask import Blueprint, abort, current_app, g, request, session
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -113,6 +113,8 @@ class PageMixin:
         """
         context.setdefault("may", self.may())
         context.setdefault("shown", self.shown(at or now()))
+        # A host may leave views out: nothing leads to a page that it does not have.
+        context.setdefault("there", current_app.view_functions)
         return str(self.render_template(template, **context))  # type: ignore[attr-defined]
 
     def in_scope(self, key: Any, value: int) -> bool:

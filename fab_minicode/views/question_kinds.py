@@ -58,7 +58,9 @@ class QuestionKind:
         return self.endpoint in current_app.view_functions
 
     def address(self, question: Any, **more: Any) -> str:
-        """Return the address of the page with a question."""
+        """Return the address of the page with a question, "" where the host has left the page out."""
+        if not self.is_asked_here:
+            return ""
         given = {name: value for name, value in more.items() if value not in ("", None)}
         return url_for(self.endpoint, **{**self.write(question), **given})
 

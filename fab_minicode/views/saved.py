@@ -214,6 +214,8 @@ class MinicodeSavedView(SavedQuestionPages, AnalysisPages, BaseView):
         page = "MinicodeAnalysisView.analysis"
         try:
             kind = kind_named(request.args.get("kind", questions.EVENTS))
+            if not kind.is_asked_here:
+                abort(404)
             page = kind.endpoint
             question = kind.read(request.args)
             self._program(question)
