@@ -118,8 +118,10 @@ def _statements(ids: frozenset[int] | None) -> dict[str, Any]:
 def _check_team(session: Session, leaver: str, statements: dict[str, Any], known: frozenset[int] | None) -> None:
     if known is None:
         return
-    owned = ((Code, statements["codes"].where(OWNER_ID == leaver)),)
-    owned += ((SavedQuestion, statements["questions"].where(SavedQuestion.owner_id == leaver)),)
+    owned: tuple[tuple[Any, Any], ...] = (
+        (Code, statements["codes"].where(OWNER_ID == leaver)),
+        (SavedQuestion, statements["questions"].where(SavedQuestion.owner_id == leaver)),
+    )
     foreign: set[str] = set()
     for model, mine in owned:
         about = mine.with_only_columns(model.authorizer_id).where(model.authorizer_id.not_in(sorted(known)))

@@ -12,6 +12,7 @@ import re
 
 import click
 
+from fab_minicode.audit import ACTIONS
 from fab_minicode.kinds import KINDS
 from fab_minicode.permissions import ROLES, VIEW_MENUS
 from fab_minicode.settings import PREFIX, SETTINGS
@@ -91,7 +92,14 @@ def signals() -> str:
     return table(("Signal", "When, and what it carries beside the AppID"), rows)
 
 
+def audit() -> str:
+    """One row per kind of thing whose acts are recorded."""
+    rows = [(f"`{subject}`", ", ".join(f"`{action}`" for action in actions)) for subject, actions in ACTIONS]
+    return table(("What it was about", "Acts"), rows)
+
+
 BLOCKS = {
+    "audit": ("permissions.md", audit),
     "signals": ("extending.md", signals),
     "routes": ("routes.md", routes),
     "settings": ("settings.md", settings),
