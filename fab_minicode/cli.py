@@ -295,6 +295,10 @@ def _settings() -> Iterator[Line]:
         value: Any = getattr(settings, setting.name.lower())
         shown = ("set" if value else "empty") if setting.secret else str(value) or "empty"
         yield Line(f"{PREFIX}{setting.name}", "ok", shown)
+    wished = current_app.config.get(f"{PREFIX}EVENT_RETENTION_DAYS")
+    if wished is not None and int(wished) < settings.event_retention_days:
+        why = f"kept {settings.event_retention_days} days, not {wished}: the numbers need them (docs/settings.md)"
+        yield Line("raw events", "warn", why)
     if not settings.secret_keys:
         yield Line("secrets", "warn", "sealed with a key derived from SECRET_KEY; for development only")
     if not settings.public_url:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -144,6 +144,11 @@ def _one_of(*words: str) -> Callable[[Any], str]:
     return read
 
 
+LOOK_BACK_DAYS = 30
+"""Fewest days of raw events: an event takes a touch that is so old."""
+
+MAX_DAYS = 36_500
+
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "SECRET_KEYS",
@@ -182,8 +187,13 @@ SETTINGS: tuple[Setting, ...] = (
         "A function of the host that replaces a tracker's device id before it is hashed, as `package.module:callable`.",
     ),
     Setting("TIMEZONE", _zone, "Asia/Shanghai", "Time zone of a day in every number."),
-    Setting("EVENT_RETENTION_DAYS", _number(30, 3650), 180, "Days raw events are kept; the numbers stay for ever."),
-    Setting("EVENT_MAX_AGE_DAYS", _number(1, 365), 7, "An event older than this is refused with a reason."),
+    Setting(
+        "EVENT_RETENTION_DAYS",
+        _number(1, MAX_DAYS),
+        180,
+        "Days raw events are kept, at least 30 and one more than the next setting; the numbers stay for ever.",
+    ),
+    Setting("EVENT_MAX_AGE_DAYS", _number(1, MAX_DAYS - 1), 7, "An event older than this is refused with a reason."),
     Setting(
         "UTM_VALUES_PER_DAY",
         _number(10, 1_000_000),
@@ -192,7 +202,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "COLLECT_MAX_BYTES",
-        _number(1024, 16 * 1024 * 1024),
+        _number(1, 16 * 1024 * 1024),
         256 * 1024,
         "Largest body of one tracker request, in bytes.",
     ),
@@ -241,13 +251,15 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     values = {setting.name.lower(): _value(setting, config) for setting in SETTINGS}
     settings = Settings(**values)
     _check_component(settings)
-    if settings.event_max_age_days >= settings.event_retention_days:
-        # Else an event that was purged could be sent, and counted, again.
-        raise ConfigurationError(
-            f"{PREFIX}EVENT_MAX_AGE_DAYS ({settings.event_max_age_days}) must be below"
-            f" {PREFIX}EVENT_RETENTION_DAYS ({settings.event_retention_days})"
-        )
-    return settings
+    return replace(settings, event_retention_days=_kept_days(settings))
+
+
+def _kept_days(settings: Settings) -> int:
+    """
+    Return how long raw events are really kept: an event that was purged must not be sent, and counted, again, and a
+    touch is looked for 30 days back.
+    """
+    return max(settings.event_retention_days, settings.event_max_age_days + 1, LOOK_BACK_DAYS)
 
 
 def _value(setting: Setting, config: Mapping[str, Any]) -> Any:

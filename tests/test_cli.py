@@ -133,6 +133,15 @@ def test_check_fails_where_wechat_is_not_reached(tmp_path):
     assert "http://127.0.0.1:9" in output
 
 
+@pytest.mark.parametrize("days, said", [(20, True), ("20", True), (30, False), (None, False)])
+def test_check_says_where_raw_events_are_kept_longer_than_asked_for(tmp_path, days, said):
+    app = hosts.make_host(hosts.copy_of_template("sqlite", tmp_path), FAB_MINICODE_EVENT_RETENTION_DAYS=days)
+    _, output = run(app, "check")
+    hosts.close(app)
+
+    assert said == bool(re.search(r"raw events +warn +kept 30 days, not 20: ", output))
+
+
 def test_check_makes_a_key_where_there_is_none(tmp_path):
     app = hosts.make_host(hosts.copy_of_template("sqlite", tmp_path), FAB_MINICODE_SECRET_KEYS=None)
     _, output = run(app, "check")

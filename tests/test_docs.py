@@ -9,7 +9,7 @@ import pytest
 
 from fab_minicode import errors, kinds, settings, trackers
 from fab_minicode.acquisition.dimensions import DIMENSIONS
-from fab_minicode.acquisition.metrics import METRICS
+from fab_minicode.acquisition.metrics import ATTRIBUTIONS, EVENT_DEFINITIONS, METRICS
 from fab_minicode.acquisition.question_fields import WINDOW_NAMES
 from fab_minicode.acquisition.windows import COMPARISONS
 from fab_minicode.demo.seed import USERS
@@ -61,6 +61,13 @@ def test_every_dimension_is_explained(dimension):
 @pytest.mark.parametrize("metric", [*(metric.name for metric in METRICS), *WINDOW_NAMES, *COMPARISONS])
 def test_every_metric_window_and_comparison_is_explained(metric):
     assert re.search(f'`"?{metric}"?`', read("docs/numbers.md"))
+
+
+@pytest.mark.parametrize(
+    "sentence", [*(metric.definition for metric in METRICS), *EVENT_DEFINITIONS.values(), *ATTRIBUTIONS.values()]
+)
+def test_every_definition_of_an_answer_stands_in_the_documentation_word_for_word(sentence):
+    assert f"| {sentence} |" in read("docs/numbers.md")
 
 
 @pytest.mark.parametrize("tracker", [tracker.name for tracker in trackers.TRACKERS])

@@ -85,11 +85,11 @@ def test_nonsense_is_refused_and_never_with_another_error(setting, value):
         ("TIMEZONE", "Mars/Olympus"),
         ("TIMEZONE", ""),
         ("TIMEZONE", "../etc/passwd"),
-        ("EVENT_RETENTION_DAYS", 29),
-        ("EVENT_RETENTION_DAYS", 3651),
+        ("EVENT_RETENTION_DAYS", 0),
+        ("EVENT_RETENTION_DAYS", 36_501),
         ("EVENT_RETENTION_DAYS", "many"),
         ("EVENT_MAX_AGE_DAYS", 0),
-        ("COLLECT_MAX_BYTES", 1023),
+        ("COLLECT_MAX_BYTES", 0),
         ("COLLECT_RATE", "very often"),
         ("ROLLUP", "sometimes"),
         ("ROLLUP_SECONDS", 0),
@@ -147,6 +147,11 @@ def test_an_encoding_aes_key_has_43_letters_and_digits(key):
     assert "COMPONENT_ENCODING_AES_KEYS" in refused(**{**COMPONENT, "COMPONENT_ENCODING_AES_KEYS": [key]})
 
 
-def test_an_event_that_was_purged_cannot_come_again():
-    with pytest.raises(ConfigurationError, match=r"EVENT_MAX_AGE_DAYS \(30\) must be below .*RETENTION_DAYS \(30\)"):
-        read_settings({f"{PREFIX}EVENT_MAX_AGE_DAYS": 30, f"{PREFIX}EVENT_RETENTION_DAYS": 30})
+@pytest.mark.parametrize(
+    "max_age, retention, kept",
+    [(7, 30, 30), (7, 180, 180), (30, 30, 31), (3650, 180, 3651), (3650, None, 3651), (7, 1, 30), (2, None, 180)],
+)
+def test_an_event_that_was_purged_cannot_come_again_and_a_touch_is_found_for_30_days(max_age, retention, kept):
+    settings = read(EVENT_MAX_AGE_DAYS=max_age, EVENT_RETENTION_DAYS=retention)
+
+    assert (max_age, kept) == (settings.event_max_age_days, settings.event_retention_days)
