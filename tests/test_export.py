@@ -158,6 +158,29 @@ def test_the_second_sheet_says_what_the_numbers_mean(client, manager):
     assert about["Address"].startswith("http")
 
 
+@pytest.mark.parametrize("segments", [["all"], ["all", "new"]])
+def test_attributions_that_stand_side_by_side_are_exported_so(client, manager, segments):
+    question = {"dimensions": ["utm_source"], "metrics": ["users", "visits_per_user"], "segments": segments}
+    answer = asked(client, manager, question, "/api/v1/minicode/analysis/attributions").get_json()
+    book = read_xlsx(asked(client, manager, question, format="xlsx", beside="1"))
+    heads, *rows = book["Answer"]
+    several = len(segments) > 1
+    ways = ("last", "entry", "first")
+    numbers = [
+        [found[way][metric] for metric in ("users", "visits_per_user") for way in ways]
+        for row in answer["rows"]
+        for found in ([{way: row[way][one] for way in ways} for one in segments] if several else [row])
+    ]
+
+    assert ["Users · Last touch", "Users · This visit", "Users · First touch"] == heads[1 + several : 4 + several]
+    assert numbers == [row[1 + several :] for row in rows[: len(numbers)]]
+    assert rows[-1][0].startswith("All, counted once")
+    about = dict(book["About"][1:])
+    assert {"Users", "Visits per user", "Last touch", "This visit", "First touch"} <= set(about)
+    assert about["Address"].endswith("beside=1")
+    assert len(rows) == len(read_csv(asked(client, manager, question, format="csv", beside="1"))) - 1
+
+
 def test_the_page_exports_the_question_of_its_address_in_its_language(app, client, program):
     hosts.login(client, "manager")
     address = f"{PAGE}?appid={APPID}&by=utm_source&metric=visits&limit=2&format=csv"
@@ -199,6 +222,7 @@ def test_the_chart_comes_as_a_picture_over_rest(app, client, manager, program):
         ({}, {}),
         (by_source, {}),
         (by_source, {"chart": "bubble"}),
+        (by_source, {"beside": "1"}),
         ({**by_source, "metrics": ["visits"], "granularity": "day"}, {"chart": "column", "stack": "share"}),
         ({"granularity": "day", "compare": "previous"}, {"chart": "line"}),
         ({"segments": ["new", "returning"]}, {"chart": "number"}),
@@ -210,7 +234,7 @@ def test_the_chart_comes_as_a_picture_over_rest(app, client, manager, program):
             assert 1440 == picture.width
     with hosts.database(app) as session:
         acts = session.execute(select(AuditEntry).where(AuditEntry.action == "exported")).scalars()
-        assert ["png"] * 7 == [json.loads(act.detail)["format"] for act in acts]
+        assert ["png"] * 8 == [json.loads(act.detail)["format"] for act in acts]
 
 
 def test_a_picture_that_cannot_be_painted_is_told_why(client, manager, monkeypatch):

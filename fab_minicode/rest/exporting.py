@@ -40,6 +40,7 @@ class MinicodeExportApi(MinicodeApi):
             - {in: query, name: kind, schema: {type: string, enum: [events, funnel, retention], default: events}}
             - {in: query, name: chart, schema: {type: string, enum: [line, column, bar, number, bubble]}}
             - {in: query, name: stack, schema: {type: string, enum: [stacked, share]}}
+            - {in: query, name: beside, schema: {type: string, enum: ['1']}, description: The three attributions}
             - {in: query, name: appid, required: true, schema: {type: string}}
           responses:
             200: {description: 'All rows, what an answer cannot hold as others, and the totals; png: the chart'}
@@ -54,6 +55,7 @@ class MinicodeExportApi(MinicodeApi):
             - {in: query, name: kind, schema: {type: string, enum: [events, funnel, retention], default: events}}
             - {in: query, name: chart, schema: {type: string, enum: [line, column, bar, number, bubble]}}
             - {in: query, name: stack, schema: {type: string, enum: [stacked, share]}}
+            - {in: query, name: beside, schema: {type: string, enum: ['1']}, description: The three attributions}
           requestBody:
             required: true
             content:

@@ -28,10 +28,12 @@ from fab_minicode.views.analysis_answer import (
     window_of,
 )
 from fab_minicode.views.analysis_page import title_of
+from fab_minicode.views.analysis_units import COUNT, RATIO, SHARE, attribution_of, unit_of
 from fab_minicode.words import gettext as _
 
 CSV, XLSX = FORMATS = ("csv", "xlsx")
-_RATIOS = {"visits_per_user": "ratio"}
+_FORMS = {COUNT: "number", RATIO: "ratio", SHARE: "percent"}
+_ATTRIBUTION = "attribution"
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def _heads(columns: Columns) -> tuple[Column, ...]:
 
 
 def _form(metric: str) -> str:
-    return "percent" if metric.endswith(".conversion") else _RATIOS.get(metric, "number")
+    return _FORMS[unit_of(metric)]
 
 
 def _named(columns: Columns, row: Json, answer: Json) -> Iterator[Cell]:
@@ -168,7 +170,9 @@ def _lines(exported: Exported) -> Iterator[tuple[str, Cell]]:
     yield from first_lines(exported, title_of(question))
     yield _("Whose visits"), ", ".join(segment_name(answer, name) for name in question["segments"])
     for name, sentence in answer["definitions"].items():
-        yield _defined(answer, name), _(sentence)
+        # Of a metric by several attributions once, under its own name.
+        if not attribution_of(name)[0]:
+            yield _defined(answer, name), _(sentence)
     yield from _compared(answer)
     yield from _fresh(exported)
     yield from last_lines(exported)
@@ -196,8 +200,9 @@ def last_lines(exported: Exported) -> Iterator[tuple[str, Cell]]:
 
 
 def _defined(answer: Json, name: str) -> str:
-    if name == "attribution":
-        return _("A visit counts for")
+    kind, _blank, attribution = name.partition(" ")
+    if kind == _ATTRIBUTION:
+        return str(words.ATTRIBUTIONS[attribution]) if attribution else _("A visit counts for")
     if name.startswith("segment "):
         return segment_name(answer, name.removeprefix("segment "))
     return metric_name(name)

@@ -23,7 +23,7 @@ from fab_minicode.views import analysis_picture
 from fab_minicode.views.analysis_answer import Json, Reader
 from fab_minicode.views.analysis_export import FORMATS, Exported, File, file_of
 from fab_minicode.views.analysis_page import title_of
-from fab_minicode.views.analysis_reasons import groups
+from fab_minicode.views.analysis_reasons import Counting, groups
 from fab_minicode.views.code_forms import ConfirmForm
 from fab_minicode.views.pages import PageMixin, actor
 from fab_minicode.views.question_kinds import QuestionKind, kind_named
@@ -98,14 +98,15 @@ def exported(
     """
     settings = runtime().settings
     whole = question if wanted == PICTURE else kind.whole(question, settings=settings, now=at)
-    answer = kind.answer(session.connection(), whole, settings=settings, now=at)
-    title = kind.words(whole.as_json())
+    is_beside = _is_beside(kind)
+    asks, answer = _counted(session, kind, whole, at, is_beside=is_beside)
+    title = kind.words(asks)
     told = Exported(
         reader=Reader(shown=Shown.here(now=at, zone=settings.zone), link=lambda _other: ""),
-        question=whole.as_json(),
+        question=asks,
         answer=answer,
         program=str(program.nick_name or program.appid),
-        address=_absolute(kind.address(question)),
+        address=_absolute(kind.address(question, beside="1" if is_beside else "")),
         by=actor().name,
         groups={name: str(label) for name, (label, _) in groups(session.connection(), int(program.id)).items()},
     )
@@ -118,6 +119,21 @@ def exported(
     )
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _is_beside(kind: QuestionKind) -> bool:
+    """Whether the address asks for the three attributions side by side, as the page shows them."""
+    return kind.name == EVENTS and request.args.get("beside") == "1"
+
+
+def _counted(
+    session: Session, kind: QuestionKind, question: Any, at: dt.datetime, *, is_beside: bool
+) -> tuple[Json, Json]:
+    """Return what is shown of a question, and its answer."""
+    settings = runtime().settings
+    if is_beside:
+        return Counting(session.connection(), settings, at).asked(question, beside=True)
+    return question.as_json(), kind.answer(session.connection(), question, settings=settings, now=at)
 
 
 def _made(kind: QuestionKind, told: Exported, wanted: str, at: dt.datetime) -> File:
