@@ -105,6 +105,15 @@ def test_settings_that_examples_use_exist():
     assert set() == used - known
 
 
+def test_every_example_and_every_function_of_a_hosts_own_stands_in_the_table_of_extensions():
+    table, manager = read("docs/extending.md"), read("fab_minicode/manager.py") + read("fab_minicode/token_provider.py")
+    hooked = re.findall(r"hooks\.load\(f?\"(?:{PREFIX}|FAB_MINICODE_)(\w+)\"", manager)
+
+    assert 3 == len(hooked)
+    assert [] == [name for name in hooked if f"`FAB_MINICODE_{name}`" not in table]
+    assert [] == [path.name for path in (ROOT / "examples").glob("*.py") if f"(../examples/{path.name})" not in table]
+
+
 def test_the_example_paths_are_the_paths_that_are_sent():
     text = read("docs/codes.md")
 

@@ -133,7 +133,9 @@ def test_the_second_sheet_says_what_is_counted(client, manager):
     assert ("First visit ever", "Visit", "7 days") == (
         about["Who starts"], about["Comes back by"], about["Followed for"],
     )  # fmt: skip
-    assert {"Started", "Came back", "The first step counts for", "Exported by", "Exported at"} <= set(about)
+    assert {"Started", "Came back", "The first step counts for", "Events up to", "Exported by", "Exported at"} <= set(
+        about
+    )
 
 
 @pytest.mark.parametrize("kind", ["funnel", "retention"])

@@ -50,6 +50,7 @@ def test_a_funnel_shows_people_per_step_and_has_an_address_to_share(shop):
     text = read(shop, led.location).text
 
     assert "1. Visit" in text
+    assert "are counted" in text
     assert "poster" in text
     assert "flyer" in text
     for broken in ("step=visit", "step=visit&step=visit&within=0", "step=visit&step=visit&segment=segment:99"):

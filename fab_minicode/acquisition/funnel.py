@@ -16,9 +16,11 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from fab_minicode.acquisition import groups, journeys
+from fab_minicode.acquisition.answer import Freshness
 from fab_minicode.acquisition.conditions import conditions_of
 from fab_minicode.acquisition.contexts import EVENT
 from fab_minicode.acquisition.crowds import Segment
+from fab_minicode.acquisition.freshness import freshness
 from fab_minicode.acquisition.funnel_question import DEFINITION, FunnelQuestion
 from fab_minicode.acquisition.journeys import Journeys, Touches
 from fab_minicode.acquisition.metrics import ATTRIBUTIONS, divided
@@ -77,6 +79,7 @@ class Funnel:
         rows: Keys of a group and its steps, the largest first; none without a dimension.
         totals: The steps of everybody.
         others: Those of the groups that the limit left out; None if there are none.
+        freshness: Until when events are counted.
     """
 
     question: FunnelQuestion
@@ -86,6 +89,7 @@ class Funnel:
     rows: tuple[tuple[dict[str, Any], tuple[Step, ...]], ...]
     totals: tuple[Step, ...]
     others: tuple[Step, ...] | None
+    freshness: Freshness
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON of docs/api.md. Sentences are message ids in English."""
@@ -99,6 +103,7 @@ class Funnel:
             "totals": {"steps": _steps(self.totals)},
             "others": None if self.others is None else {"steps": _steps(self.others)},
             "definitions": {"users": DEFINITION, "attribution": ATTRIBUTIONS[self.question.scope.attribution]},
+            "freshness": self.freshness.as_json(),
         }
 
 
@@ -141,7 +146,8 @@ def count(
         others = walked.steps(~np.isin(walked.group, shown)) if len(shown) < len(by_value) else None
     totals = walked.steps(np.ones(len(walked.group), np.bool_))
     last_day = window.until + dt.timedelta(days=question.within_days)
-    return Funnel(question, settings.timezone, window, last_day < today, tuple(rows), totals, others)
+    fresh = freshness(connection, authorizer_id)
+    return Funnel(question, settings.timezone, window, last_day < today, tuple(rows), totals, others, fresh)
 
 
 def refuse_purged(window: Window, today: dt.date, settings: Settings) -> None:

@@ -15,9 +15,11 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from fab_minicode.acquisition import groups
+from fab_minicode.acquisition.answer import Freshness
 from fab_minicode.acquisition.conditions import conditions_of
 from fab_minicode.acquisition.crowds import Crowd, Segment
 from fab_minicode.acquisition.facts import TOUCH
+from fab_minicode.acquisition.freshness import freshness
 from fab_minicode.acquisition.metrics import ATTRIBUTIONS, VISIT
 from fab_minicode.acquisition.plan import READS, Plan
 from fab_minicode.acquisition.retention_question import RETURN_DEFINITION, STARTS, RetentionQuestion
@@ -56,7 +58,8 @@ class Retention:
     """
     A retention's answer: ``rows`` by day of the start, or by group, the largest first.
 
-    ``others`` are the groups that the limit left out, None if there are none.
+    ``others`` are the groups that the limit left out, None if there are none; ``freshness`` says until when events are
+    counted.
     """
 
     question: RetentionQuestion
@@ -65,6 +68,7 @@ class Retention:
     rows: tuple[Kept, ...]
     totals: Kept
     others: Kept | None
+    freshness: Freshness
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON of docs/api.md. Sentences are message ids in English."""
@@ -81,6 +85,7 @@ class Retention:
                 "returned": RETURN_DEFINITION,
                 "attribution": ATTRIBUTIONS[question.scope.attribution],
             },
+            "freshness": self.freshness.as_json(),
         }
 
 
@@ -121,7 +126,8 @@ def count(
         for day in window.days:
             cohort = {day: everybody[day]} if day in everybody else {}
             rows.append(back.kept({"day": dt.date.fromordinal(day).isoformat()}, cohort, day))
-    return Retention(question, settings.timezone, window, tuple(rows), totals, others)
+    fresh = freshness(connection, authorizer_id)
+    return Retention(question, settings.timezone, window, tuple(rows), totals, others, fresh)
 
 
 def _starts(

@@ -174,7 +174,6 @@ def _lines(exported: Exported) -> Iterator[tuple[str, Cell]]:
         if not attribution_of(name)[0]:
             yield _defined(answer, name), _(sentence)
     yield from _compared(answer)
-    yield from _fresh(exported)
     yield from last_lines(exported)
 
 
@@ -192,7 +191,8 @@ def first_lines(exported: Exported, title: str) -> Iterator[tuple[str, Cell]]:
 
 
 def last_lines(exported: Exported) -> Iterator[tuple[str, Cell]]:
-    """Return what every file tells last: who took it away, when, and where the question stands."""
+    """Return what every file tells last: how fresh it is, who took it away, when, and where the question stands."""
+    yield from _fresh(exported)
     shown = exported.reader.shown
     yield _("Exported by"), exported.by
     yield _("Exported at"), f"{shown.exact(shown.now)} ({shown.zone.key})"

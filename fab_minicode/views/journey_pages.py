@@ -14,7 +14,6 @@ from typing import Any
 from flask import current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from fab_minicode.acquisition.freshness import freshness
 from fab_minicode.errors import InvalidInput
 from fab_minicode.models import Authorizer
 from fab_minicode.runtime import now, runtime
@@ -92,7 +91,7 @@ class JourneyPages(SavedQuestionPages, AnalysisPages):
             confirm=ConfirmForm(),
             cells=value_cell,
             values_url=url_for(VALUES) if VALUES in current_app.view_functions else "",
-            freshness=self._freshness(authorizer, shown) if answer and authorizer else "",
+            freshness=freshness_of(Reader(shown=shown, link=lambda _other: ""), answer["freshness"]) if answer else "",
             **journey.more(asked),
             **scope_form.choices(self.db.connection(), authorizer, steps),
         )
@@ -107,11 +106,6 @@ class JourneyPages(SavedQuestionPages, AnalysisPages):
             return count(self.db.connection(), asked.question, settings=runtime().settings, now=at), {}
         except InvalidInput as error:
             return None, scope_form.problem_of(error)
-
-    def _freshness(self, authorizer: Authorizer, shown: Shown) -> str:
-        """Return until when events are counted, in words."""
-        found = freshness(self.db.connection(), int(authorizer.id)).as_json()
-        return freshness_of(Reader(shown=shown, link=lambda _other: ""), found)
 
 
 def _heading(saved: Bar | None) -> str:
