@@ -17,13 +17,14 @@ from sqlalchemy.engine import Connection
 
 from fab_minicode.acquisition import bulk
 from fab_minicode.acquisition.conditions import Condition
+from fab_minicode.acquisition.context_table import context_table
 from fab_minicode.acquisition.dimensions import TOUCH_NAMES
 from fab_minicode.acquisition.facts import CONTEXT, Row
 from fab_minicode.acquisition.metrics import FIRST_VISIT
 from fab_minicode.acquisition.sources import Days
 from fab_minicode.acquisition.tally import is_few, stored_times, stored_visitors, unpack_fews
 from fab_minicode.acquisition.windows import Window
-from fab_minicode.models.acquisition import CARRIED, STRAY, Attribution, Context
+from fab_minicode.models.acquisition import CARRIED, STRAY, Attribution
 
 Numbers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -140,15 +141,8 @@ class Touches:
         self._of_touch = [place for place, name in enumerate(names) if name in TOUCH_NAMES]
         self._values = np.zeros((0, len(names)), np.int64)
         self._firsts: tuple[int, Numbers] | None = None
-        if not names:
-            return
-        mark = bulk.mark(connection)
-        statement = f"SELECT id, {', '.join(names)} FROM {Context.__tablename__} WHERE authorizer_id = {mark}"  # noqa: S608
-        found = bulk.rows(connection, statement, (authorizer_id,))
-        table = np.array(found, np.int64).reshape(-1, 1 + len(names))
-        # By number; a number that is nobody's has no value.
-        self._values = np.zeros((int(table[:, 0].max(initial=0)) + 1, len(names)), np.int64)
-        self._values[table[:, 0]] = table[:, 1:]
+        if names:
+            self._values = context_table(connection, authorizer_id, names)
 
     def of(self, journeys: Journeys, places: Numbers, *, until: int) -> Numbers:
         """

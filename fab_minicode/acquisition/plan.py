@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy.engine import Connection
 
-from fab_minicode.acquisition import bulk
 from fab_minicode.acquisition.conditions import Condition
+from fab_minicode.acquisition.context_table import context_table
 from fab_minicode.acquisition.crowds import Group, Share, Uncounted, opened, union_of
 from fab_minicode.acquisition.dimensions import NAMES, TOUCH_NAMES
 from fab_minicode.acquisition.facts import CONTEXT, TOUCH, Found
@@ -23,7 +23,6 @@ from fab_minicode.acquisition.pages import Numbers, distinct_of, grouped, pairs_
 from fab_minicode.acquisition.sources import Days, Source
 from fab_minicode.acquisition.tally import Tally
 from fab_minicode.acquisition.vocabulary import Vocabulary
-from fab_minicode.models.acquisition import Context
 
 Piece = tuple[int, Group, Uncounted]
 """A day (or an hour), a group, a tally that belongs to it."""
@@ -234,12 +233,7 @@ class Plan:
     def _values(self, names: tuple[str, ...], numbers: Numbers) -> Numbers:
         """Return these values of some contexts: one row each, one column per dimension."""
         if names not in self._contexts:
-            where = f"authorizer_id = {int(self._authorizer_id)}"
-            columns = bulk.numbers(self._connection, Context, ("id", *names), where)
-            table = np.zeros((int(columns[0].max(initial=0)) + 1, len(names)), np.int64)
-            for place, column in enumerate(columns[1:]):
-                table[columns[0], place] = column
-            self._contexts[names] = table
+            self._contexts[names] = context_table(self._connection, self._authorizer_id, names)
         return self._contexts[names][numbers]
 
 
