@@ -57,7 +57,8 @@ def killed(place, number, sandbox, chance):
         until(lambda: sandbox.count(IMAGE_A) > before, "WeChat is asked for the picture")
     else:
         time.sleep(chance.uniform(0, 0.2))
-    os.kill(worker.pid, signal.SIGKILL)
+    # On a quick machine it may be done by now.
+    worker.kill()
     worker.join(60)
     return worker.exitcode
 
