@@ -116,3 +116,11 @@ def test_the_font_with_chinese_comes_first_where_there_is_one():
 
     assert "DejaVu Sans" == families[-1]
     assert len(families) == len(set(families))
+
+
+def test_a_legend_names_every_series():
+    shapes = {**AT_DAYS, "chart": "column"}
+    names = ("_a", "b", "_")
+    picture = pixels({**shapes, "series": [series(name, 0, 0, 0, 0) for name in names]})
+
+    assert all(rgb(color) in {found for _, found in picture.getcolors(1 << 20)} for color in COLORS[: len(names)])

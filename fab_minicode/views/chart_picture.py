@@ -43,6 +43,9 @@ WIDTH, HEIGHT, DOTS = 7.2, 3.9, 200
 """In inches, and dots per inch: 1 440 by 780 pixels; bars make it higher."""
 
 _UNKNOWN = "□"
+_MARK = "="
+"""Before the name of a series: matplotlib leaves one that begins with "_" out of the legend."""
+
 _BAR_ROW, _FIGURES_HEIGHT = 0.26, 2.2
 _MOST_NAMED, _TICKS = 30, 12
 
@@ -103,7 +106,7 @@ def _line(axes: Axes, payload: Json, shown: Shown) -> None:
         into.plot(places[:whole], values[:whole], before, marker="o" if whole <= 31 else "", markersize=2.6, **look)
         # The hour, day, week or month that is not over: dashed.
         into.plot(places[max(0, whole - 1) :], values[max(0, whole - 1) :], linestyle=(0, (3, 2)), **look)
-        into.plot([], [], before, label=one["name"], **look)
+        into.plot([], [], before, label=_MARK + one["name"], **look)
     _frame(axes, payload, shown)
     _values_on(second, payload["series"][-1]["unit"], shown, second=axes is not second)
     _ticks(axes, payload)
@@ -146,7 +149,11 @@ def _bars(axes: Axes, payload: Json, draw: Callable[..., Any]) -> list[float]:
         if payload["stack"] == "share":
             values = [value / whole if whole else 0 for value, whole in zip(values, sums, strict=True)]
         shift = 0.0 if payload["stack"] else (number - (len(series) - 1) / 2) * size
-        look: dict[str, Any] = {"color": color, "label": one["name"], "alpha": 0.35 if one.get("previous") else 1}
+        look: dict[str, Any] = {
+            "color": color,
+            "label": _MARK + one["name"],
+            "alpha": 0.35 if one.get("previous") else 1,
+        }
         drawn = draw([place + shift for place in range(count)], values, size, list(base), look)
         if payload["partial"] is not None:
             open_bar = drawn[payload["partial"]]
@@ -255,8 +262,9 @@ def _legend(*all_axes: Any) -> None:
     found = [axes.get_legend_handles_labels() for axes in dict.fromkeys(all_axes)]
     handles, names = ([one for part in found for one in part[side]] for side in (0, 1))
     if len(handles) > 1:
+        told = [_short(name.removeprefix(_MARK), 24) for name in names]
         all_axes[0].legend(
-            handles, [_short(name, 24) for name in names], prop=_font(7.5), frameon=False, loc="lower left",
+            handles, told, prop=_font(7.5), frameon=False, loc="lower left",
             bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0, labelcolor=INK, columnspacing=1.2, handlelength=1.4,
         )  # fmt: skip
 
