@@ -17,7 +17,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from cryptography.fernet import Fernet
 from flask import Flask
@@ -26,6 +26,8 @@ from flask_appbuilder import AppBuilder
 from flask_appbuilder.models.sqla import Model
 from flask_jwt_extended import create_access_token
 from flask_wtf import CSRFProtect
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
@@ -60,6 +62,21 @@ _templates: dict[str, str] = {}
 _numbers = itertools.count(1)
 
 
+class _Compiled(BytecodeCache):
+    """Templates as compiled once: each host has an environment of its own and would compile them all again."""
+
+    _kept: ClassVar[dict[str, bytes]] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give what is kept of this name; Jinja compares the source's checksum."""
+        if kept := self._kept.get(bucket.key):
+            bucket.bytecode_from_string(kept)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep it."""
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
 def make_host(url: str, *, csrf: str = "before", **config: Any) -> Flask:
     """
     Return a Flask-AppBuilder host whose configuration is ours plus ``config``.
@@ -70,6 +87,7 @@ def make_host(url: str, *, csrf: str = "before", **config: Any) -> Flask:
         config: What the test changes.
     """
     app = Flask("host")
+    app.jinja_options = {"bytecode_cache": _Compiled()}
     app.config.update(
         SECRET_KEY="a host's secret key for tests, long enough for HS256",
         SQLALCHEMY_DATABASE_URI=url,
