@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 
-from fab_minicode.acquisition import funnel, funnel_question, retention, retention_question
+from fab_minicode.acquisition import funnel, funnel_question, query, retention, retention_question
 from fab_minicode.acquisition.dimensions import NAMES
 from fab_minicode.acquisition.metrics import divided
 from fab_minicode.errors import InvalidInput
@@ -96,6 +96,7 @@ def test_a_funnel_counts_whom_a_recount_finds(engine, number):
         question = funnel_question.parse(asked)
         with engine.connect() as connection:
             found = funnel.count(connection, authorizer_id, question, settings=settings, now=NOW).as_json()
+            starters = query.answer(connection, question.starters, settings=settings, now=NOW).counted.totals
         expected, size = people.funnel(asked), len(asked["steps"])
         shown, rows = list(expected), []
         if asked["dimensions"]:
@@ -106,6 +107,7 @@ def test_a_funnel_counts_whom_a_recount_finds(engine, number):
         left = [taken for group, taken in expected.items() if group not in shown]
 
         assert steps(together(expected.values(), size)) == found["totals"]["steps"], asked
+        assert [found["totals"]["steps"][0]["users"]] == list(starters.values()), asked
         assert rows == found["rows"], asked
         assert ({"steps": steps(together(left, size))} if left else None) == found["others"], asked
         assert asked["steps"] == found["steps"]
@@ -127,10 +129,16 @@ def test_retention_counts_whom_a_recount_finds(engine, number):
         question = retention_question.parse(asked)
         with engine.connect() as connection:
             found = retention.count(connection, authorizer_id, question, settings=settings, now=NOW).as_json()
+            starters = query.answer(connection, question.starters, settings=settings, now=NOW).counted.totals
 
         rows, totals, others = recounted(world, people, asked)
 
         assert totals == found["totals"], asked
+        (people_started,) = starters.values()
+
+        assert bool(totals["starts"]) is bool(people_started), asked
+        # Who comes on two days starts twice; a first visit is made once.
+        assert question.start == "visit" or people_started == totals["starts"], asked
         assert rows == found["rows"], asked
         assert others == found["others"], asked
         assert question == retention_question.from_args(MultiDict(retention_question.to_args(question)))

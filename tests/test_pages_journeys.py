@@ -144,6 +144,47 @@ def test_a_board_shows_a_funnels_steps_and_who_comes_back(creator, viewer):
     assert "poster 2 50% 0%" in page.text
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_empty_answer_names_the_filter_that_empties_it(creator, kind):
+    asks = f"{PAGES}/{kind}/{ASKS[kind]}&where=utm_source:eq:nobody&where=scene:eq:1047&segment=all"
+    page = read(creator, asks)
+    ways = {text: link for link, text in page.links.items() if text.startswith("Without")}
+    (way,) = ways
+
+    assert "The filters leave nothing over" in page.text
+    assert "Without “Ad source is nobody” Users 4" in page.text
+    found = read(creator, ways[way])
+    assert "The filters leave nothing over" not in found.text
+    assert "scene" in ways[way]
+    assert "nobody" not in ways[way]
+    for kept_field in ("within=3" if kind == "funnel" else "days=7", "start=visit" if kind == "retention" else "step="):
+        assert kept_field in ways[way]
+
+
+def test_an_empty_answer_tells_filters_segments_and_days_apart(creator):
+    saved = f"&saved={kept(creator, 'funnel')}"
+    old = "&window=2024-01-01..2024-01-05"
+    none = read(creator, f"{PAGES}/retention/{ASKS['retention'].replace('&window=last_14', '')}{old}{saved}")
+    back = read(creator, f"{PAGES}/retention/{ASKS['retention'].replace('&window=last_14', '')}&window=last_3&segment=returning")
+    never = read(creator, f"{PAGES}/funnel/?appid={APPID}&step=event:never&step=visit&window=last_14")
+    longer = next(link for link, text in none.links.items() if text == "Look at the last 90 days")
+
+    assert "Nothing in these days There are visits, but none between these two days." in none.text
+    assert "last_90" in longer
+    assert saved in longer
+    assert "Nothing in these days" in back.text
+    assert "People came, but these days hold none of this: never (people)." in never.text
+
+
+def test_before_the_first_visit_the_tracker_is_explained_to_who_may_see_it(app):
+    hosts.connect(app)
+    for name, leads in (("creator", "/minicode/authorizers/show/1"), ("viewer", "/minicode/authorizers/show/1")):
+        page = read(hosts.login(app.test_client(), name), f"{PAGES}/funnel/{ASKS['funnel']}")
+
+        assert "No visits have arrived yet" in page.text
+        assert "How to install the tracker" in page.links[leads]
+
+
 def test_a_card_without_people_says_so(creator):
     for kind in KINDS:
         asks = f"{ASKS[kind]}&where=utm_source:eq:nobody&kind={kind}"

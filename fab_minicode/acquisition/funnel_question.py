@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from fab_minicode.acquisition.metrics import USERS, event_metric
+from fab_minicode.acquisition.question import Question
 from fab_minicode.acquisition.question_fields import list_of
 from fab_minicode.acquisition.scope import (
     Scope,
@@ -47,6 +49,12 @@ class FunnelQuestion:
     def appid(self) -> str:
         """The mini program that is asked about."""
         return self.scope.appid
+
+    @property
+    def starters(self) -> Question:
+        """The question how many took the first step; it has no answer exactly where the funnel has none."""
+        first = self.steps[0]
+        return self.scope.counting(USERS if first is None else event_metric(first, "users"))
 
     def as_json(self) -> dict[str, Any]:
         """Return the form of docs/api.md with every field; :func:`parse` reads it back."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fab_minicode.acquisition.metrics import FIRST_VISIT, VISIT
+from fab_minicode.acquisition.metrics import FIRST_VISIT, NEW_USERS, USERS, VISIT
+from fab_minicode.acquisition.question import Question
 from fab_minicode.acquisition.question_fields import choice
 from fab_minicode.acquisition.scope import (
     Scope,
@@ -51,6 +52,11 @@ class RetentionQuestion:
     def appid(self) -> str:
         """The mini program that is asked about."""
         return self.scope.appid
+
+    @property
+    def starters(self) -> Question:
+        """The question how many started; it has no answer exactly where the retention has none."""
+        return self.scope.counting(NEW_USERS if self.start == FIRST_VISIT else USERS)
 
     def as_json(self) -> dict[str, Any]:
         """Return the form of docs/api.md with every field; :func:`parse` reads it back."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fab_minicode.acquisition.dimensions import NAMES
-from fab_minicode.acquisition.metrics import ATTRIBUTIONS, MAX_EVENT_CHARACTERS, SEGMENTS
-from fab_minicode.acquisition.question import Filter, read_filters, saved_segment
+from fab_minicode.acquisition.metrics import ATTRIBUTIONS, MAX_EVENT_CHARACTERS, SEGMENTS, Metric
+from fab_minicode.acquisition.question import Filter, Question, read_filters, saved_segment
 from fab_minicode.acquisition.question_address import read_address, write_address
 from fab_minicode.acquisition.question_fields import (
     MAX_LIMIT,
@@ -65,6 +65,17 @@ class Scope:
             "attribution": self.attribution,
             "limit": self.limit,
         }
+
+    def counting(self, metric: Metric) -> Question:
+        """Return the question that counts a metric of the same people: its filters, segment, window and attribution."""
+        return Question(
+            self.appid,
+            (metric,),
+            filters=self.filters,
+            segments=(self.segment,),
+            period=self.period,
+            attribution=self.attribution,
+        )
 
 
 def parse_scope(asked: Any, more: Sequence[str]) -> Scope:

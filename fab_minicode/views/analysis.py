@@ -123,7 +123,7 @@ class MinicodeAnalysisView(SavedQuestionPages, AnalysisPages, BaseView):
         url = "" if asked.question is None else self._address(asked.question, asked.form)
         empty = reasons.not_a_question(asked.problems.values()) if asked.problems else None
         if not listed:
-            empty = reasons.no_mini_program(self._mini_programs_url())
+            empty = reasons.no_mini_program(self.mini_programs_url())
         page = Page(f"{self.endpoint}.analysis", url, asked.form, listed, asked.problems, empty=empty)
         if authorizer is None:
             return page
@@ -151,7 +151,7 @@ class MinicodeAnalysisView(SavedQuestionPages, AnalysisPages, BaseView):
             return dataclasses.replace(page, problems=problems, empty=reasons.not_a_question(problems.values()))
         page = dataclasses.replace(page, **answered(reader, page, asked, answer), menu=menu_of(question))
         if is_empty(asked, answer):
-            why = reasons.why_empty(count, question, reader, self._install_url(authorizer))
+            why = reasons.why_empty(count, question, reader, self.install_url(authorizer))
             return dataclasses.replace(page, empty=why, payload=None)
         if page.chart == "number" and not page.form.beside:
             course = count.answer(parse(over_time(asked)))
@@ -171,15 +171,6 @@ class MinicodeAnalysisView(SavedQuestionPages, AnalysisPages, BaseView):
         if saved_id() is not None:
             values[SAVED] = saved_id()
         return url_for(f"{self.endpoint}.analysis", **values)
-
-    def _install_url(self, authorizer: Authorizer) -> str:
-        """Return where a mini program's tracker is explained, "" for a person who may not see it."""
-        if self.may().show_authorizer:
-            return url_for("MinicodeAuthorizersView.show", pk=authorizer.id)
-        return self._mini_programs_url()
-
-    def _mini_programs_url(self) -> str:
-        return url_for("MinicodeAuthorizersView.list") if self.may().list_authorizers else ""
 
 
 def _asked(appid: str, fields: MultiDict[str, str]) -> Asked:

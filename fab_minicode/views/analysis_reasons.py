@@ -128,11 +128,11 @@ def why_empty(count: Counting, question: Question, reader: Reader, install_url: 
         )
     asked = question.as_json()
     if not found.in_window:
-        return _other_days(asked, reader, _("There are visits, but none between these two days."))
+        return _other_days(count, asked, reader, _("There are visits, but none between these two days."))
     if not found.has_in_window:
         said = ", ".join(metric_name(metric_column(metric)) for metric in asked["metrics"])
         return _other_days(
-            asked, reader, _("People came, but these days hold none of this: %(metrics)s.", metrics=said)
+            count, asked, reader, _("People came, but these days hold none of this: %(metrics)s.", metrics=said)
         )
     return _too_narrow(found, asked, reader)
 
@@ -160,12 +160,14 @@ def _too_narrow(found: Emptiness, asked: Json, reader: Reader) -> Empty:
     )
 
 
-def _other_days(asked: Json, reader: Reader, text: str) -> Empty:
+def _other_days(count: Counting, asked: Json, reader: Reader, text: str) -> Empty:
+    # Funnels cannot look back further than single events are kept.
+    days = min(LONGER_DAYS, count.settings.event_retention_days)
     return Empty(
         _("Nothing in these days"),
         text,
-        _("Look at the last %(days)s days", days=LONGER_DAYS),
-        reader.link({**asked, "window": {"last_days": LONGER_DAYS}, "granularity": _coarse(asked["granularity"])}),
+        _("Look at the last %(days)s days", days=days),
+        reader.link({**asked, "window": {"last_days": days}, "granularity": _coarse(asked["granularity"])}),
         is_question=True,
     )
 

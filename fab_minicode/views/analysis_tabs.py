@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import current_app, url_for
 
+from fab_minicode.models import Authorizer
 from fab_minicode.views.pages import May, PageMixin
 from fab_minicode.words import lazy_gettext as _l
 
@@ -71,3 +72,13 @@ class AnalysisPages(PageMixin):
         context.setdefault("tabs", tabs(context["may"]))
         context.setdefault("tab", self.tab)
         return super().page(template, **context)
+
+    def install_url(self, authorizer: Authorizer) -> str:
+        """Return where a mini program's tracker is explained, "" for a person who may not see it."""
+        if self.may().show_authorizer:
+            return url_for("MinicodeAuthorizersView.show", pk=authorizer.id)
+        return self.mini_programs_url()
+
+    def mini_programs_url(self) -> str:
+        """Return where mini programs are connected, "" for a person who may not see them."""
+        return url_for("MinicodeAuthorizersView.list") if self.may().list_authorizers else ""

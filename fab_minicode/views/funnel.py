@@ -51,7 +51,11 @@ class MinicodeFunnelView(JourneyPages, BaseView):
     @has_access
     def funnel(self) -> ResponseReturnValue:
         """Count the funnel that the address carries."""
-        return self.journey_page(Journey(FUNNEL, _asked, lambda question: question.steps, _summary, _more))
+        return self.journey_page(Journey(FUNNEL, _asked, lambda question: question.steps, _starters, _summary, _more))
+
+
+def _starters(answer: Mapping[str, Any]) -> int:
+    return int(answer["totals"]["steps"][0]["users"])
 
 
 def _summary(shown: Shown, answer: Mapping[str, Any]) -> str:

@@ -18,12 +18,13 @@ from fab_minicode.errors import InvalidInput
 from fab_minicode.models import Authorizer
 from fab_minicode.runtime import now, runtime
 from fab_minicode.views import scope_form
-from fab_minicode.views.analysis_answer import Reader, value_cell
+from fab_minicode.views.analysis_answer import Json, Reader, value_cell
 from fab_minicode.views.analysis_fields import is_form
 from fab_minicode.views.analysis_page import freshness_of
+from fab_minicode.views.analysis_reasons import Counting, Empty, why_empty
 from fab_minicode.views.analysis_tabs import VALUES, AnalysisPages
 from fab_minicode.views.code_forms import ConfirmForm
-from fab_minicode.views.question_kinds import kind_named
+from fab_minicode.views.question_kinds import QuestionKind, kind_named
 from fab_minicode.views.saved_questions import Bar, SavedQuestionPages, saved_id
 from fab_minicode.views.shown import Shown
 
@@ -46,6 +47,7 @@ class Journey:
         kind: One of ``questions.KINDS``; also the name of its template.
         asked: AppID of the mini program -> what the request asks.
         steps: The steps of a question that must be on offer.
+        starters: Answer -> how many took the first step.
         summary: ``(shown, answer)`` -> the answer as one sentence, read out when it changes.
         more: What the templates show beside; gets what is asked.
     """
@@ -53,6 +55,7 @@ class Journey:
     kind: str
     asked: Callable[[str], Asked]
     steps: Callable[[Any], tuple[str | None, ...]]
+    starters: Callable[[Mapping[str, Any]], int]
     summary: Callable[[Shown, Mapping[str, Any]], str]
     more: Callable[[Asked], dict[str, Any]]
 
@@ -74,6 +77,9 @@ class JourneyPages(SavedQuestionPages, AnalysisPages):
         saved = self.bar(journey.kind, asked.question, look={})
         steps = journey.steps(asked.question) if asked.question is not None else ()
         shown, template = self.shown(at), f"fab_minicode/_{journey.kind}.html"
+        empty = None
+        if answer and authorizer is not None and not journey.starters(answer):
+            empty = self._why_empty(kind, asked.question, authorizer, shown)
         return self.page(
             template if is_part else "fab_minicode/journey.html",
             part=template,
@@ -86,6 +92,7 @@ class JourneyPages(SavedQuestionPages, AnalysisPages):
             form=asked.form,
             problems=problems,
             answer=answer,
+            empty=empty,
             summary=journey.summary(shown, answer) if answer else "",
             saved=saved,
             confirm=ConfirmForm(),
@@ -106,6 +113,18 @@ class JourneyPages(SavedQuestionPages, AnalysisPages):
             return count(self.db.connection(), asked.question, settings=runtime().settings, now=at), {}
         except InvalidInput as error:
             return None, scope_form.problem_of(error)
+
+    def _why_empty(self, kind: QuestionKind, question: Any, authorizer: Authorizer, shown: Shown) -> Empty:
+        """Return the reason why nobody took the first step, and the same question without what stands in its way."""
+        asked = question.as_json()
+
+        def link(other: Json) -> str:
+            (segment,) = other["segments"]
+            changed = {"filters": other["filters"], "segment": segment, "window": other["window"]}
+            return kind.address(kind.parse({**asked, **changed}), saved=saved_id())
+
+        count = Counting(self.db.connection(), runtime().settings, shown.now)
+        return why_empty(count, question.starters, Reader(shown, link), self.install_url(authorizer))
 
 
 def _heading(saved: Bar | None) -> str:

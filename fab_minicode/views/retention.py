@@ -58,7 +58,12 @@ class MinicodeRetentionView(JourneyPages, BaseView):
     @has_access
     def retention(self) -> ResponseReturnValue:
         """Count the retention that the address carries."""
-        return self.journey_page(Journey(RETENTION, _asked, lambda question: (question.returns,), _summary, _more))
+        journey = Journey(RETENTION, _asked, lambda question: (question.returns,), _starters, _summary, _more)
+        return self.journey_page(journey)
+
+
+def _starters(answer: Mapping[str, Any]) -> int:
+    return int(answer["totals"]["starts"])
 
 
 def _summary(shown: Shown, answer: Mapping[str, Any]) -> str:
