@@ -100,6 +100,25 @@ def expected(answer, *, as_text):
     return rows
 
 
+def compared(answer, *, as_text):
+    """The same with the earlier window's numbers at the end of each row; of what the limit left out there are none."""
+    columns, earlier = answer["columns"], answer["previous"]
+    metrics = [column["name"] for column in columns if column["role"] == "metric"]
+    keys = [column["name"] for column in columns if column["role"] == "dimension"]
+    found = {tuple(row[key] for key in keys): row for row in earlier["rows"]}
+    # Days of another window are other days: they are told by their order.
+    rows = [found.get(tuple(row[key] for key in keys), {}) for row in answer["rows"]] if keys else earlier["rows"]
+    several = not set(metrics) <= set(answer["totals"])
+    others, totals = (list(one.values()) if several else [one] for one in (answer["others"], earlier["totals"]))
+    left_out = [{} for _ in others if any(any(one.values()) for one in others)]
+    is_table = len(metrics) < len(columns)
+    rows = [*rows[: len(answer["rows"])], *(left_out + totals if is_table else [])]
+    return [
+        [*row, *(number(before.get(name), as_text) for name in metrics)]
+        for row, before in zip(expected(answer, as_text=as_text), rows, strict=True)
+    ]
+
+
 def cell(row, column, as_text):
     value, name = row[column["name"]], column["name"]
     if column["role"] == "metric":
@@ -139,6 +158,36 @@ def test_what_is_read_back_is_the_answer(app, client, manager, place):
     for found, row in zip(as_xlsx["Answer"][1:], wanted, strict=True):
         assert row[1:] == found[1:]
     assert as_csv[0] == as_xlsx["Answer"][0]
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"dimensions": ["utm_source"], "metrics": ["users", "visits_per_user"], "limit": 4},
+        {"dimensions": ["utm_source", "landing_page"], "segments": ["all", "new"]},
+        {"granularity": "day", "metrics": ["users", "visits"]},
+        {"metrics": ["users", "visits"]},
+    ],
+)
+def test_what_it_is_compared_with_stands_in_columns_of_its_own(client, manager, question, kind):
+    question = {**question, "window": {"last_days": 2}, "compare": "previous"}
+    answer = asked(client, manager, {**question, "limit": 1000}, "/api/v1/minicode/analysis/query").get_json()
+    file = asked(client, manager, question, format=kind)
+    heads, *rows = read_csv(file) if kind == "csv" else read_xlsx(file)["Answer"]
+    width = sum(column["role"] == "metric" for column in answer["columns"])
+    wanted = compared(answer, as_text=kind == "csv")
+    named = any(column["role"] != "metric" for column in answer["columns"])
+
+    assert [f"{head} then" for head in heads[-2 * width : -width]] == heads[-width:]
+    assert [row[named:] for row in wanted] == [row[named:] for row in rows]
+    assert any(value not in ("", None, 0, "0") for row in rows for value in row[-width:])
+
+
+def test_months_of_another_window_have_no_columns_beside_them(client, manager):
+    question = {"granularity": "month", "window": {"last_days": 40}, "compare": "previous"}
+
+    assert ["Month", "Users"] == read_csv(asked(client, manager, question, format="csv"))[0]
 
 
 def test_the_second_sheet_says_what_the_numbers_mean(client, manager):

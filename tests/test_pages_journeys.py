@@ -165,7 +165,9 @@ def test_an_empty_answer_tells_filters_segments_and_days_apart(creator):
     saved = f"&saved={kept(creator, 'funnel')}"
     old = "&window=2024-01-01..2024-01-05"
     none = read(creator, f"{PAGES}/retention/{ASKS['retention'].replace('&window=last_14', '')}{old}{saved}")
-    back = read(creator, f"{PAGES}/retention/{ASKS['retention'].replace('&window=last_14', '')}&window=last_3&segment=returning")
+    back = read(
+        creator, f"{PAGES}/retention/{ASKS['retention'].replace('&window=last_14', '')}&window=last_3&segment=returning"
+    )
     never = read(creator, f"{PAGES}/funnel/?appid={APPID}&step=event:never&step=visit&window=last_14")
     longer = next(link for link, text in none.links.items() if text == "Look at the last 90 days")
 

@@ -1,8 +1,9 @@
 """
 An answer as sheets of a file: the rows of the page in its order and words, and how they were counted.
 
-The columns are those of the page. Numbers and days stay what they are, so that a spreadsheet can go on counting; after
-the rows stand what the limit left out, if anything, and the exact totals, as at the end of the page's table.
+The columns are those of the page; where a row is compared with one of an earlier window, its numbers follow in columns
+of their own. Numbers and days stay what they are, so that a spreadsheet can go on counting; after the rows stand what
+the limit left out, if anything, and the exact totals, as at the end of the page's table.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from fab_minicode.views.analysis_answer import (
     window_of,
 )
 from fab_minicode.views.analysis_page import title_of
+from fab_minicode.views.analysis_table import earlier_rows, places_of
 from fab_minicode.views.analysis_units import COUNT, RATIO, SHARE, attribution_of, unit_of
 from fab_minicode.words import gettext as _
 
@@ -97,24 +99,35 @@ def rows_of(exported: Exported) -> Sheet:
     """Return the rows of the answer, what is left out, and the totals."""
     question, answer = exported.question, begun(exported.reader, exported.answer)
     columns = columns_of(answer)
-    rows = [[*_named(columns, row, answer), *(row[name] for name in columns.metrics)] for row in answer["rows"]]
-    width = len(columns.dimensions) + bool(columns.time)
+    earlier = earlier_rows(columns, answer)
+    then = columns.metrics if earlier else ()
+    rows = [
+        [*_named(columns, row, answer), *_numbers(columns.metrics, row), *_numbers(then, earlier.get(place))]
+        for row, place in zip(answer["rows"], places_of(columns, answer["rows"]), strict=True)
+    ]
+    summing = _Summing(exported, len(columns.dimensions) + bool(columns.time), columns.metrics, then)
     sums: list[list[Cell]] = []
-    if width:
+    if summing.width:
         left_out = by_segment(question, answer["others"])
         if any(any(numbers.values()) for numbers in left_out.values()):
-            sums += _sums(exported, columns, _("All others"), left_out, width=width)
-        sums += _sums(exported, columns, _("All, counted once"), by_segment(question, answer["totals"]), width=width)
-    return Sheet(_("Answer"), _heads(columns), [*rows, *sums], len(sums))
+            sums += summing.rows(_("All others"), left_out, {})
+        before = by_segment(question, answer["previous"]["totals"]) if then else {}
+        sums += summing.rows(_("All, counted once"), by_segment(question, answer["totals"]), before)
+    return Sheet(_("Answer"), _heads(columns, then), [*rows, *sums], len(sums))
 
 
-def _heads(columns: Columns) -> tuple[Column, ...]:
+def _numbers(metrics: Sequence[str], found: Json | None) -> Iterator[Cell]:
+    return (None if found is None else found[name] for name in metrics)
+
+
+def _heads(columns: Columns, then: Sequence[str]) -> tuple[Column, ...]:
     times = {"hour": "hour", "day": "day", "week": "day", "month": "month"}
     time = [Column(str(words.TIMES[columns.time]), times[columns.time])] if columns.time else []
     return (
         *time,
         *(Column(dimension_name(name)) for name in columns.dimensions),
         *(Column(metric_name(name), _form(name)) for name in columns.metrics),
+        *(Column(_("%(metric)s then", metric=metric_name(name)), _form(name)) for name in then),
     )
 
 
@@ -141,14 +154,21 @@ def _instant(granularity: str, value: str) -> dt.date | dt.datetime:
     return dt.date.fromisoformat(f"{value}-01" if granularity == "month" else value)
 
 
-def _sums(
-    exported: Exported, columns: Columns, label: str, numbers: Mapping[str, Mapping[str, Any]], *, width: int
-) -> list[list[Cell]]:
-    rows: list[list[Cell]] = []
-    for segment, found in numbers.items():
-        said = "" if len(numbers) == 1 else f" · {segment_name(exported.answer, segment)}"
-        rows.append([label + said, *[None] * (width - 1), *(found[name] for name in columns.metrics)])
-    return rows
+@dataclass(frozen=True)
+class _Summing:
+    """How rows of sums are made: ``width`` cells of names, the metrics of this window, and those of the earlier one."""
+
+    exported: Exported
+    width: int
+    metrics: Sequence[str]
+    then: Sequence[str]
+
+    def rows(self, label: str, numbers: Mapping[str, Json], before: Mapping[str, Json]) -> Iterator[list[Cell]]:
+        """Return a row per group of visitors."""
+        for segment, found in numbers.items():
+            said = "" if len(numbers) == 1 else f" · {segment_name(self.exported.answer, segment)}"
+            earlier = _numbers(self.then, before.get(segment))
+            yield [label + said, *[None] * (self.width - 1), *_numbers(self.metrics, found), *earlier]
 
 
 # ------------------------------------------------------------------------------------------------------------ about

@@ -95,9 +95,9 @@ def table_of(reader: Reader, question: Json, answer: Json) -> Table:
         return Table()
     most = max((row[columns.metrics[0]] or 0 for row in answer["rows"]), default=0)
     times = times_of(reader, answer)
-    making = _Making(reader, question, answer, columns, times, most, _before(columns, answer))
+    making = _Making(reader, question, answer, columns, times, most, earlier_rows(columns, answer))
     left_out = [one for one in by_segment(question, answer["others"]).values() if any(one.values())]
-    places = _places(columns, answer["rows"])
+    places = places_of(columns, answer["rows"])
     return Table(
         heads=(*heads, *(Head(metric_name(name), True) for name in columns.metrics)),
         rows=tuple(_row(making, row, place) for row, place in zip(answer["rows"], places, strict=True)),
@@ -106,14 +106,14 @@ def table_of(reader: Reader, question: Json, answer: Json) -> Table:
     )
 
 
-def _places(columns: Columns, rows: Sequence[Json]) -> list[Place]:
+def places_of(columns: Columns, rows: Sequence[Json]) -> list[Place]:
     """Return where each row stands; instants are counted, because those of another window have other names."""
     instants = {value: number for number, value in enumerate(dict.fromkeys(row.get(columns.time) for row in rows))}
     keys = [*columns.dimensions, *(["code_id"] if "code" in columns.dimensions else [])]
     return [(instants[row.get(columns.time)], *(row[key] for key in keys)) for row in rows]
 
 
-def _before(columns: Columns, answer: Json) -> Mapping[Place, Json]:
+def earlier_rows(columns: Columns, answer: Json) -> Mapping[Place, Json]:
     """
     Return the rows of the earlier window by place, where they can be set beside the answer's own.
 
@@ -122,7 +122,7 @@ def _before(columns: Columns, answer: Json) -> Mapping[Place, Json]:
     earlier = answer["previous"]
     if not earlier or (columns.time and (columns.dimensions or columns.time not in ("hour", "day"))):
         return {}
-    return dict(zip(_places(columns, earlier["rows"]), earlier["rows"], strict=True))
+    return dict(zip(places_of(columns, earlier["rows"]), earlier["rows"], strict=True))
 
 
 def _sums(making: _Making, label: str, numbers: Json, named: int) -> tuple[tuple[Cell, ...], ...]:
