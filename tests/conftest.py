@@ -19,7 +19,10 @@ from sqlalchemy.orm import Session
 
 from fab_minicode.models import Base
 from fab_minicode.sandbox import SAMPLE_APPS, App, Sandbox
-from tests import databases, hosts, third_party
+from tests import databases, hosts, scratch, third_party
+
+# Before anything asks for a temporary folder.
+scratch.use_memory()
 
 # A busy machine takes its time over an example; how long is no law of ours.
 hypothesis.settings.register_profile("house", deadline=None)

@@ -16,7 +16,7 @@ import pytest
 
 from tests.waiting import until
 
-_OPTIONS = "-c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=200"
+_OPTIONS = "-c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=200 -c max_wal_size=256MB"
 
 
 def missing(what: str, how: str) -> None:

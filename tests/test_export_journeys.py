@@ -160,7 +160,7 @@ def test_the_page_offers_its_export_and_records_it(app, client, program, kind):
     assert ("Manager Test", kind, "csv") == (acts[0][0], acts[0][2]["kind"], acts[0][2]["format"])
     assert acts[0][2]["rows"] > 3
     hosts.login(client, "creator")
-    assert 403 == client.get(links["CSV"]).status_code
+    assert hosts.DENIED == client.get(links["CSV"]).status_code
     assert [] == [address for address in read(client, page).links if address.startswith(PAGE)]
 
 

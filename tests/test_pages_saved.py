@@ -9,6 +9,7 @@ import json
 import pytest
 from sqlalchemy import select
 
+from fab_minicode import runtime
 from fab_minicode.models import AuditEntry, Authorizer, AuthorizerRole, SavedQuestion
 from fab_minicode.sandbox import SAMPLE_APPS
 from tests import hosts
@@ -183,9 +184,9 @@ def test_a_question_is_not_handed_over_to_another_team(app, manager):
 def test_the_question_of_somebody_who_has_left_is_taken_over(app, creator, manager):
     pk = save(creator, visibility="owner")
     with app.app_context():
-        security = app.extensions["appbuilder"].sm
-        security.session.delete(security.find_user(username="creator"))
-        security.session.commit()
+        session = runtime.session()
+        session.delete(app.extensions["appbuilder"].sm.find_user(username="creator"))
+        session.commit()
 
     assert "has left" in read(manager, SAVED).text
     assert "who has left this host" in read(manager, f"{SAVED}{pk}/hand_over").text
