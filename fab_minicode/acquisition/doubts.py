@@ -5,8 +5,9 @@ For whoever doubts a number: the SQL that recounts a question's totals from sing
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,11 +15,11 @@ from sqlalchemy.engine import Connection
 
 from fab_minicode.acquisition import bulk
 from fab_minicode.acquisition.conditions import spoken_of
-from fab_minicode.acquisition.metrics import FIRST_VISIT, Metric
+from fab_minicode.acquisition.metrics import FIRST_VISIT
 from fab_minicode.acquisition.query import authorizer_id
 from fab_minicode.acquisition.question import Filter, Question
 from fab_minicode.acquisition.saved_segments import saved_segments
-from fab_minicode.acquisition.statements import People, Story, raw, statements
+from fab_minicode.acquisition.statements import DIALECTS, People, Story, raw, statements
 from fab_minicode.acquisition.vocabulary import Vocabulary
 from fab_minicode.acquisition.windows import Window
 from fab_minicode.models.acquisition import Attribution, Fact, FactPage, Series
@@ -31,10 +32,10 @@ MAX_VISITORS = 1_000
 @dataclass(frozen=True)
 class Statement:
     """
-    SQL for one number of the totals.
+    SQL for one number of the totals, or for all of a funnel's or a retention's.
 
     Attributes:
-        metric: Name of the metric.
+        metric: Name of the metric, or of what it finds.
         segment: As the question names it.
         sqlite: Text for SQLite; "" where the segment has too many visitors to be written out.
         postgresql: Text for PostgreSQL, or "".
@@ -54,7 +55,7 @@ class Recount:
     SQL for all totals of a question.
 
     Attributes:
-        window: The days.
+        window: The days that are asked about.
         timezone: Where they are calendar days.
         statements: By metric, then by segment.
         raw: SQL for both databases that compares the single events with the raw ones (``statements.raw``).
@@ -104,32 +105,76 @@ def recount_sql(connection: Connection, question: Question, *, settings: Setting
         Missing: If there is no such mini program.
         InvalidInput: If a saved segment is not there.
     """
+    found = grounds(connection, question, settings=settings, now=now)
+    told = [
+        found.statement(
+            metric.name,
+            people,
+            partial(statements, metric, story=found.story),
+            is_complete=found.raw_since is None or metric.counts == FIRST_VISIT,
+        )
+        for metric in question.metrics
+        for people in found.people
+    ]
+    return Recount(found.window, settings.timezone, tuple(told), raw(found.story), found.raw_since)
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """
+    What the statements about one question stand on.
+
+    Attributes:
+        window: Its days.
+        story: What all statements share.
+        people: Its segments.
+        raw_since: As ``Recount`` has it.
+    """
+
+    window: Window
+    story: Story
+    people: tuple[People, ...]
+    raw_since: dt.date | None
+
+    def statement(
+        self, metric: str, people: People, write: Callable[[People], Mapping[str, str]], *, is_complete: bool
+    ) -> Statement:
+        """Write one statement, unless its segment has too many visitors."""
+        is_too_long = people.visitors is not None and len(people.visitors) > MAX_VISITORS
+        texts = dict.fromkeys(DIALECTS, "") if is_too_long else write(people)
+        return Statement(metric, people.name, **texts, is_complete=is_complete)
+
+    def raw(self, days_after: int, settings: Settings) -> str:
+        """Return :func:`statements.raw` of the window and some days after it."""
+        window = Window(self.window.since, self.window.until + dt.timedelta(days=days_after))
+        return raw(replace(self.story, **_span(window, settings), comment=_words(window, settings)))
+
+
+def grounds(connection: Connection, question: Question, *, settings: Settings, now: dt.datetime) -> Grounds:
+    """Read what the statements about a question need to know. Raises as :func:`recount_sql`."""
     number = authorizer_id(connection, question.appid)
     window = question.period.resolve(now, settings.zone)
     vocabulary = Vocabulary(connection, number, spoken_of(question.filters))
     story = Story(
         authorizer_id=number,
-        days=(window.days.start, window.days.stop - 1),
-        instants=(_begin_ms(window.since, settings.zone), _begin_ms(_next(window.until), settings.zone)),
+        **_span(window, settings),
         attribution=question.attribution,
         filters=[_meant(one, vocabulary) for one in question.filters],
         aliased=frozenset(one.dimension for one in question.filters if vocabulary.targets(one.dimension)),
-        comment=f"{window.since} .. {window.until} ({settings.timezone}), attribution {question.attribution}",
+        comment=f"{_words(window, settings)}, attribution {question.attribution}",
     )
-    raw_since = _raw_since(connection, number, window)
-    everybody = _people(connection, number, question, settings=settings, now=now)
-    found = [
-        _statement(metric, people, story, is_complete=raw_since is None or metric.counts == FIRST_VISIT)
-        for metric in question.metrics
-        for people in everybody
-    ]
-    return Recount(window, settings.timezone, tuple(found), raw(story), raw_since)
+    people = _people(connection, number, question, settings=settings, now=now)
+    return Grounds(window, story, tuple(people), _raw_since(connection, number, window))
 
 
-def _statement(metric: Metric, people: People, story: Story, *, is_complete: bool) -> Statement:
-    is_too_long = people.visitors is not None and len(people.visitors) > MAX_VISITORS
-    texts = dict.fromkeys(("sqlite", "postgresql"), "") if is_too_long else statements(metric, people, story)
-    return Statement(metric.name, people.name, **texts, is_complete=is_complete)
+def _span(window: Window, settings: Settings) -> dict[str, Any]:
+    """Return the fields of a story that say when."""
+    instants = _begin_ms(window.since, settings.zone), _begin_ms(_next(window.until), settings.zone)
+    return {"days": (window.days.start, window.days.stop - 1), "instants": instants}
+
+
+def _words(window: Window, settings: Settings) -> str:
+    return f"{window.since} .. {window.until} ({settings.timezone})"
 
 
 def _meant(asked: Filter, vocabulary: Vocabulary) -> Filter:

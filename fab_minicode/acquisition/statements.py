@@ -8,7 +8,7 @@ value stands in it as a literal, so that it runs as it is in ``sqlite3`` and ``p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fab_minicode.acquisition.dimensions import TOUCH_NAMES
@@ -119,7 +119,12 @@ class _Tables:
 
 def statements(metric: Metric, people: People, story: Story) -> Mapping[str, str]:
     """Return the SQL of one number: dialect -> text; it finds one row with one column."""
-    return {dialect: f"-- {story.comment}\n{_number(metric, people, story, dialect)};\n" for dialect in DIALECTS}
+    return scripts(story, lambda dialect: _number(metric, people, story, dialect))
+
+
+def scripts(story: Story, write: Callable[[str], str]) -> Mapping[str, str]:
+    """Return a statement as it is run, below the line that says which days it is about: dialect -> text."""
+    return {dialect: f"-- {story.comment}\n{write(dialect)};\n" for dialect in DIALECTS}
 
 
 def raw(story: Story) -> str:
@@ -146,7 +151,7 @@ def raw(story: Story) -> str:
 def _number(metric: Metric, people: People, story: Story, dialect: str) -> str:
     if not metric.parts:
         return _plain(metric, people, story, dialect)
-    number, by = (_indented(_plain(part, people, story, dialect)) for part in metric.parts)
+    number, by = (indented(_plain(part, people, story, dialect)) for part in metric.parts)
     # Half up to some digits, in whole numbers: ROUND differs from database to database.
     scale = 10**RATIO_DIGITS
     ratio = f"(2 * n.number * {scale} + d.number) / NULLIF(2 * d.number, 0) / {scale}.0"
@@ -154,8 +159,25 @@ def _number(metric: Metric, people: People, story: Story, dialect: str) -> str:
 
 
 def _plain(metric: Metric, people: People, story: Story, dialect: str) -> str:
+    is_all = metric.counts == FIRST_VISIT or metric.measure == "times"
+    counted = "COUNT(*)" if is_all else "COUNT(DISTINCT a.visitor_id)"
+    return f"SELECT {counted} AS number\n{passing(metric.counts, people, story, dialect)}"
+
+
+def passing(counts: str, people: People, story: Story, dialect: str, *, beside: str = "") -> str:
+    """
+    Return which events pass, as everything of a statement that follows its columns.
+
+    Args:
+        counts: ``visit`` or ``event:<name>``: events, from ``minicode_attributions AS a``; or ``first_visit``:
+            visitors, from ``minicode_visitors AS v``.
+        people: Whose events.
+        story: When, and what they must pass.
+        dialect: One of ``DIALECTS``.
+        beside: One more join, which stands first.
+    """
     tables = _Tables(story, dialect)
-    is_first = metric.counts == FIRST_VISIT
+    is_first = counts == FIRST_VISIT
     start, end = story.instants
     first_in_window = f"v.first_ms >= {start} AND v.first_ms < {end}"
     who = "v" if is_first else "a"
@@ -163,7 +185,7 @@ def _plain(metric: Metric, people: People, story: Story, dialect: str) -> str:
     if is_first:
         where.append(first_in_window)
     else:
-        where += [f"a.day BETWEEN {story.days[0]} AND {story.days[1]}", f"a.event_id = {_event(metric, story)}"]
+        where += [f"a.day BETWEEN {story.days[0]} AND {story.days[1]}", f"a.event_id = {event_number(counts, story)}"]
     where += [_condition(one, tables, of_first_visit=is_first) for one in story.filters]
     if people.is_new is not None:
         if not is_first:
@@ -171,16 +193,16 @@ def _plain(metric: Metric, people: People, story: Story, dialect: str) -> str:
         where.append(f"({first_in_window})" if people.is_new else f"NOT COALESCE({first_in_window}, 1 = 0)")
     if people.visitors is not None:
         where.append(_among(f"{who}.{'id' if is_first else 'visitor_id'}", people))
-    counted = "COUNT(*)" if is_first or metric.measure == "times" else "COUNT(DISTINCT a.visitor_id)"
     table = "minicode_visitors AS v" if is_first else "minicode_attributions AS a"
-    lines = [f"SELECT {counted} AS number", f"FROM {table}", *tables.joins.values()]
+    lines = [f"FROM {table}", *([beside] if beside else ()), *tables.joins.values()]
     return "\n".join([*lines, "WHERE " + "\n  AND ".join(where)])
 
 
-def _event(metric: Metric, story: Story) -> str:
-    if metric.counts == VISIT:
+def event_number(counts: str, story: Story) -> str:
+    """Return the expression of ``minicode_attributions.event_id`` of visits or of a custom event."""
+    if counts == VISIT:
         return "0"
-    name = literal(metric.counts.partition(":")[2])
+    name = literal(counts.partition(":")[2])
     where = f"authorizer_id = {story.authorizer_id} AND dimension = 'event' AND value = {name}"
     return f"(SELECT id FROM minicode_values WHERE {where})"  # noqa: S608
 
@@ -216,5 +238,6 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _indented(text: str) -> str:
+def indented(text: str) -> str:
+    """Return some lines of SQL, each by two places to the right."""
     return "\n".join(f"  {line}" for line in text.split("\n"))

@@ -1,0 +1,129 @@
+"""
+SQL that recounts a funnel or a retention from single events: text for SQLite and for PostgreSQL. Pure.
+
+As ``statements`` writes it for one number, whose joins and conditions it shares: no tally is read, every value is a
+literal. It needs window functions and row values: SQLite 3.25, any PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fab_minicode.acquisition.funnel_question import FunnelQuestion
+from fab_minicode.acquisition.metrics import FIRST_VISIT, VISIT
+from fab_minicode.acquisition.retention_question import RetentionQuestion
+from fab_minicode.acquisition.statements import People, Story, event_number, indented, passing, scripts
+from fab_minicode.acquisition.windows import DAY_MS
+
+_EARLIEST = "ROW_NUMBER() OVER (PARTITION BY a.visitor_id ORDER BY a.time_ms, a.key_tail) AS place"
+
+
+def steps_sql(question: FunnelQuestion, people: People, story: Story) -> Mapping[str, str]:
+    """Return the SQL of a funnel: dialect -> text; it finds a row ``(step, users)`` for each step."""
+    return scripts(story, lambda dialect: _steps(question, people, story, dialect))
+
+
+def starts_sql(question: RetentionQuestion, people: People, story: Story) -> Mapping[str, str]:
+    """Return the SQL that counts a retention's starts: dialect -> text; it finds one row with one column."""
+
+    def write(dialect: str) -> str:
+        starts = _starts(question, people, story, dialect)
+        return f"SELECT COUNT(*) AS starts\nFROM (\n{indented(starts)}\n) AS started"
+
+    return scripts(story, write)
+
+
+def returns_sql(question: RetentionQuestion, people: People, story: Story, *, today: int) -> Mapping[str, str]:
+    """
+    Return the SQL that counts who came back: dialect -> text.
+
+    It finds a row ``(day, users, of)`` for day 1, 2, … after the start, as long as there is such a day that is over.
+
+    Args:
+        question: The retention.
+        people: Its segment.
+        story: Its window and what a start must pass.
+        today: Ordinal of the first day that is not over.
+    """
+    return scripts(story, lambda dialect: _returns(_starts(question, people, story, dialect), question, story, today))
+
+
+def _steps(question: FunnelQuestion, people: People, story: Story, dialect: str) -> str:
+    counts = [VISIT if step is None else f"event:{step}" for step in question.steps]
+    first = (
+        "SELECT a.visitor_id, a.time_ms, a.key_tail, a.time_ms AS start_ms,\n"
+        f"  {_EARLIEST}\n"
+        f"{passing(counts[0], people, story, dialect)}"
+    )
+    taken = [first, *(_next_step(place, counts, question.within_days, story) for place in range(1, len(counts)))]
+    tables = ",\n".join(f"step_{place} AS (\n{indented(_earliest(text))}\n)" for place, text in enumerate(taken, 1))
+    rows = "\nUNION ALL\n".join(
+        f"SELECT {place} AS step, COUNT(*) AS users FROM step_{place}"  # noqa: S608
+        for place in range(1, len(counts) + 1)
+    )
+    return f"WITH {tables}\n{rows}\nORDER BY step"
+
+
+def _earliest(events: str) -> str:
+    """Return the SQL that keeps of some events each visitor's earliest one."""
+    return f"SELECT visitor_id, time_ms, key_tail, start_ms\nFROM (\n{indented(events)}\n) AS taken\nWHERE place = 1"
+
+
+def _next_step(place: int, counts: list[str], within_days: int, story: Story) -> str:
+    """Return the SQL of all events that may be a step: those after the one before, in time."""
+    # A day more: a calendar day is not 24 hours when clocks change.
+    first, last = story.days[0], story.days[1] + within_days + 1
+    return (
+        "SELECT a.visitor_id, a.time_ms, a.key_tail, p.start_ms,\n"
+        f"  {_EARLIEST}\n"
+        f"FROM step_{place} AS p\n"
+        "JOIN minicode_attributions AS a ON a.visitor_id = p.visitor_id\n"
+        f"WHERE a.authorizer_id = {story.authorizer_id}\n"
+        f"  AND a.day BETWEEN {first} AND {last}\n"
+        f"  AND a.event_id = {event_number(counts[place], story)}\n"
+        f"  AND {_after(counts[place - 1], counts[place])}\n"
+        f"  AND a.time_ms - p.start_ms <= {within_days * DAY_MS}"
+    )
+
+
+def _after(before: str, step: str) -> str:
+    """Return the condition that event ``a`` comes after ``p``: at the same millisecond visits first, then by key."""
+    if (before == VISIT) == (step == VISIT):
+        return "(a.time_ms, a.key_tail) > (p.time_ms, p.key_tail)"
+    return "a.time_ms >= p.time_ms" if before == VISIT else "a.time_ms > p.time_ms"
+
+
+def _starts(question: RetentionQuestion, people: People, story: Story, dialect: str) -> str:
+    """Return the SQL of all starts: each visitor once for every day."""
+    if question.start != FIRST_VISIT:
+        return f"SELECT DISTINCT a.visitor_id, a.day\n{passing(VISIT, people, story, dialect)}"
+    # The day of a first visit stands beside the decision about it.
+    first_visit = (
+        "JOIN minicode_attributions AS a ON a.authorizer_id = v.authorizer_id AND a.visitor_id = v.id"
+        f" AND a.day BETWEEN {story.days[0]} AND {story.days[1]} AND a.time_ms = v.first_ms AND a.event_id = 0"
+    )
+    return f"SELECT DISTINCT a.visitor_id, a.day\n{passing(FIRST_VISIT, people, story, dialect, beside=first_visit)}"
+
+
+def _returns(starts: str, question: RetentionQuestion, story: Story, today: int) -> str:
+    counts = VISIT if question.returns is None else f"event:{question.returns}"
+    return (
+        f"WITH RECURSIVE starts AS (\n{indented(starts)}\n),\n"  # noqa: S608
+        "days (n) AS (\n"
+        "  SELECT 1\n"
+        "  UNION ALL\n"
+        f"  SELECT n + 1 FROM days WHERE n < {question.days}\n"
+        ")\n"
+        "SELECT days.n AS day,\n"
+        "  COUNT(CASE WHEN EXISTS (\n"
+        "    SELECT 1 FROM minicode_attributions AS b\n"
+        f"    WHERE b.authorizer_id = {story.authorizer_id} AND b.visitor_id = starts.visitor_id\n"
+        f"      AND b.day = starts.day + days.n AND b.event_id = {event_number(counts, story)}\n"
+        "  ) THEN 1 END) AS users,\n"
+        '  COUNT(starts.day) AS "of"\n'
+        "FROM days\n"
+        f"LEFT JOIN starts ON starts.day + days.n < {today}\n"
+        f"WHERE {story.days[0]} + days.n < {today}\n"
+        "GROUP BY days.n\n"
+        "ORDER BY days.n"
+    )

@@ -1,0 +1,190 @@
+"""The SQL for whoever doubts a funnel or a retention: on random worlds it finds what the answer says."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+
+import pytest
+
+from fab_minicode import upkeep
+from fab_minicode.acquisition import doubts, funnel, funnel_question, journey_doubts, retention, retention_question
+from fab_minicode.acquisition.rollup import roll_up
+from fab_minicode.errors import InvalidInput
+from tests import worlds
+from tests.events import Told, store
+from tests.test_doubts import saved_segment
+from tests.test_funnel_retention import counted, scope
+from tests.test_numbers import NOW, SEED
+
+ASKED = int(os.environ.get("MINICODE_JOURNEYS_BY_SQL", "60"))
+PER_WORLD = 20
+SETTINGS = worlds.settings_in("Asia/Shanghai")
+AT = int(NOW.timestamp() * 1000) - 10 * worlds.DAY_MS
+HOUR_MS = 3_600_000
+TODAY = NOW.astimezone(SETTINGS.zone).date()
+
+
+def found_by(connection, statement):
+    """The rows of a statement, run as psql and sqlite3 would: the text as it is, nothing to fill in."""
+    cursor = connection.connection.cursor()
+    cursor.execute(getattr(statement, connection.dialect.name))
+    rows = [tuple(row) for row in cursor.fetchall()]
+    cursor.close()
+    return rows
+
+
+def as_told(connection, recount):
+    """What each statement finds; the raw events and the decisions are the same."""
+    raw, decided = connection.exec_driver_sql(recount.raw).all()
+
+    assert ("raw", "decided") == (raw[0], decided[0])
+    assert tuple(raw[1:]) == tuple(decided[1:])
+    assert all(one.is_complete for one in recount.statements)
+    return {one.metric: found_by(connection, one) for one in recount.statements}
+
+
+def totals_of(answer):
+    """The totals of a funnel's or a retention's answer as the SQL finds them."""
+    totals = answer["totals"]
+    if "steps" in totals:
+        return {"steps": [(place, step["users"]) for place, step in enumerate(totals["steps"], 1)]}
+    over = [(day, cell["users"], cell["of"]) for day, cell in enumerate(totals["returned"], 1) if cell is not None]
+    return {"starts": [(totals["starts"],)], "returned": over}
+
+
+def both(engine, asked, settings=SETTINGS):
+    """What the answer says, and what the SQL finds."""
+    is_funnel = "steps" in asked
+    question = (funnel_question if is_funnel else retention_question).parse(asked)
+    write = journey_doubts.funnel_sql if is_funnel else journey_doubts.retention_sql
+    with engine.connect() as connection:
+        number = doubts.authorizer_id(connection, asked["appid"])
+        count = funnel.count if is_funnel else retention.count
+        answer = count(connection, number, question, settings=settings, now=NOW).as_json()
+        recount = write(connection, question, settings=settings, now=NOW)
+        return totals_of(answer), as_told(connection, recount)
+
+
+@pytest.mark.parametrize("kind", ["funnel", "retention"])
+@pytest.mark.parametrize("number", range(SEED, SEED + max(1, ASKED // PER_WORLD)))
+def test_the_sql_finds_what_the_answer_says(engine, number, kind):
+    chance, appid, codes, settings, _, authorizer_id = counted(engine, number)
+    worlds.aliases(engine, chance, authorizer_id)
+    saved = list(worlds.segments(engine, authorizer_id))
+    counts = set()
+    for _ in range(PER_WORLD):
+        asked = {**scope(chance, appid, codes, settings.zone), **own(chance, kind)}
+        if chance.random() < 0.3:
+            asked["segment"] = chance.choice(saved)
+        if chance.random() < 0.3:
+            asked["window"] = {"last_days": 60}
+        said, found = both(engine, asked, settings)
+
+        assert said == found, asked
+        counts.add(str(found))
+
+    assert len(counts) > 1, "every question counts the same: this world tells nothing apart"
+
+
+def own(chance, kind):
+    """Random fields of one kind of question."""
+    some = ["visit", "visit", *({"event": name} for name in worlds.EVENTS), {"event": "never"}]
+    if kind == "funnel":
+        return {
+            "steps": chance.choices(some, k=chance.choice((2, 2, 3, 4, 6))),
+            "within_days": chance.choice((1, 7, 90)),
+        }
+    return {
+        "start": chance.choice(("first_visit", "visit")),
+        "return": chance.choice(some),
+        "days": chance.choice((1, 7, 30)),
+    }
+
+
+@pytest.fixture
+def crowd(engine):
+    """Of 300 visitors each has up to six events in two milliseconds of one day, and some on the days after."""
+    authorizer_id, appid, _ = worlds.mini_program(engine, 1)
+    told = []
+    for place in range(300):
+        names = [(None, "order_paid")[int(bit)] for bit in f"{place:b}"[-6:]]
+        for number, name in enumerate(names):
+            at = AT + (place // 7 + number * place) % 2
+            told.append(Told(f"v{place}", at, name, number=number, authorizer_id=authorizer_id))
+        for after in {place % 3, place % 5, place % 10}:
+            at = AT + after * worlds.DAY_MS + (place % 4 - 1) * HOUR_MS
+            told.append(
+                Told(f"v{place}", at, (None, "order_paid")[place // 2 % 2], number=10, authorizer_id=authorizer_id)
+            )
+    store(engine, told)
+    roll_up(engine, settings=SETTINGS, now=NOW)
+    return appid
+
+
+@pytest.mark.parametrize(
+    "steps", [["visit", "order"], ["order", "visit"], ["visit"] * 3, ["order", "order", "visit", "visit", "order"]]
+)
+def test_steps_at_the_same_millisecond_stand_in_one_order(engine, crowd, steps):
+    named = {"visit": "visit", "order": {"event": "order_paid"}}
+    asked = {"appid": crowd, "steps": [named[one] for one in steps], "within_days": 1}
+
+    said, found = both(engine, asked)
+
+    assert said == found
+    users = [users for _, users in found["steps"]]
+    assert sorted(set(users), reverse=True) == users, "steps that lose nobody tell no order apart"
+    assert users[-1] > 0
+
+
+@pytest.mark.parametrize("start", ["visit", "first_visit"])
+def test_a_retention_has_no_row_for_a_day_that_is_not_over(engine, crowd, start):
+    for since, days in (("2026-11-10", 30), ("2026-11-18", 30), ("2026-11-20", 7), ("2026-11-01", 3)):
+        window = {"since": since, "until": str(TODAY)}
+        asked = {"appid": crowd, "start": start, "return": "visit", "days": days, "window": window}
+
+        said, found = both(engine, asked)
+
+        assert said == found
+        over = min(days, (TODAY - dt.date.fromisoformat(since)).days - 1)
+        assert list(range(1, over + 1)) == [day for day, _, _ in found["returned"]]
+
+
+def journeys(appid, **more):
+    """A funnel and a retention of the same people, and what writes their SQL."""
+    of_funnel = funnel_question.parse({"appid": appid, "steps": ["visit", {"event": "order_paid"}], **more})
+    of_retention = retention_question.parse({"appid": appid, **more})
+    return ((journey_doubts.funnel_sql, of_funnel), (journey_doubts.retention_sql, of_retention))
+
+
+def test_what_was_purged_is_said_and_a_funnel_of_it_is_refused(engine, crowd):
+    months = {"since": "2026-06-01", "until": str(TODAY)}
+    upkeep.purge(engine, retention_days=5, now=NOW)
+    for write, question in journeys(crowd, window=months):
+        with engine.connect() as connection:
+            found = write(connection, question, settings=SETTINGS, now=NOW).as_json()
+
+        assert "2026-11-14" == found["raw_since"]
+        assert {False} == {one["complete"] for one in found["statements"]}
+    (write, question), _ = journeys(crowd, window={"since": "2025-01-01", "until": "2025-01-31"})
+    with engine.connect() as connection, pytest.raises(InvalidInput) as refused:
+        write(connection, question, settings=SETTINGS, now=NOW)
+
+    assert ("window", "events_purged") == (refused.value.field, refused.value.code)
+
+
+def test_a_segment_of_too_many_visitors_is_not_written_out(engine, crowd, monkeypatch):
+    monkeypatch.setattr(doubts, "MAX_VISITORS", 3)
+    for write, question in journeys(crowd, segment=saved_segment(engine, 1)):
+        with engine.connect() as connection:
+            found = write(connection, question, settings=SETTINGS, now=NOW).as_json()["statements"]
+
+        assert {(None, None)} == {(one["sqlite"], one["postgresql"]) for one in found}
+
+
+def test_a_segment_that_is_not_there_is_refused_by_the_name_of_its_field(engine, crowd):
+    for write, question in journeys(crowd, segment="segment:999"):
+        with engine.connect() as connection, pytest.raises(InvalidInput) as refused:
+            write(connection, question, settings=SETTINGS, now=NOW)
+
+        assert ("segment", "unknown", 422) == (refused.value.field, refused.value.code, refused.value.status)
