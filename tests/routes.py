@@ -245,6 +245,8 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/api/v1/minicode/questions/<pk>", REST_MANAGES),
     Route("POST", "/api/v1/minicode/analysis/funnel", REST_READS, {"appid": "{appid}", "steps": ["visit", "visit"]}),
     Route("POST", "/api/v1/minicode/analysis/retention", REST_READS, {"appid": "{appid}"}),
+    Route("POST", f"{ANALYSIS}/funnel/sql", REST_READS, {"appid": "{appid}", "steps": ["visit", "visit"]}),
+    Route("POST", f"{ANALYSIS}/retention/sql", REST_READS, {"appid": "{appid}"}),
     Route("POST", "/api/v1/minicode/analysis/visitors", REST_READS, {"question": {"appid": "{appid}"}}),
     Route(
         "GET",

@@ -6,16 +6,19 @@ import datetime as dt
 import os
 
 import pytest
+from sqlalchemy import select
 
-from fab_minicode import upkeep
+from fab_minicode import sandbox, upkeep
 from fab_minicode.acquisition import doubts, funnel, funnel_question, journey_doubts, retention, retention_question
 from fab_minicode.acquisition.rollup import roll_up
 from fab_minicode.errors import InvalidInput
-from tests import worlds
+from fab_minicode.models import Authorizer
+from tests import hosts, worlds
 from tests.events import Told, store
 from tests.test_doubts import saved_segment
 from tests.test_funnel_retention import counted, scope
 from tests.test_numbers import NOW, SEED
+from tests.traffic import Visit, bring
 
 ASKED = int(os.environ.get("MINICODE_JOURNEYS_BY_SQL", "60"))
 PER_WORLD = 20
@@ -188,3 +191,47 @@ def test_a_segment_that_is_not_there_is_refused_by_the_name_of_its_field(engine,
             write(connection, question, settings=SETTINGS, now=NOW)
 
         assert ("segment", "unknown", 422) == (refused.value.field, refused.value.code, refused.value.status)
+
+
+REST = "/api/v1/minicode/analysis"
+SHOP = sandbox.SAMPLE_APPS[0].appid
+ASKED_OVER_REST = {
+    "funnel": {"appid": SHOP, "steps": ["visit", {"event": "it's"}], "window": {"last_days": 14}},
+    "retention": {"appid": SHOP, "start": "visit", "days": 7, "window": {"last_days": 14}},
+}
+
+
+@pytest.mark.parametrize("kind", list(ASKED_OVER_REST))
+def test_rest_tells_the_sql_and_the_sql_finds_what_rest_answers(app, client, kind):
+    hosts.connect(app)
+    with hosts.database(app) as session:
+        number = session.execute(select(Authorizer.id)).scalar_one()
+    visits = [Visit("v1", 9), Visit("v1", 8, event="it's"), Visit("v2", 9), Visit("v2", 8), Visit("v3", 5)]
+    settings = app.extensions["fab_minicode"].settings
+    at = dt.datetime.now(dt.timezone.utc)
+    bring(hosts.engine_of(app), visits, authorizer_id=number, settings=settings, now=at)
+    headers, asked = hosts.bearer(client, "viewer"), ASKED_OVER_REST[kind]
+    answer = client.post(f"{REST}/{kind}", json=asked, headers=headers).get_json()
+    told = client.post(f"{REST}/{kind}/sql", json=asked, headers=headers).get_json()
+    with hosts.engine_of(app).connect() as connection:
+        dialect = connection.dialect.name
+        cursor = connection.connection.cursor()
+        found = {}
+        for one in told["statements"]:
+            cursor.execute(one[dialect])
+            found[one["metric"]] = [tuple(row) for row in cursor.fetchall()]
+
+    assert totals_of(answer) == found
+    assert answer["window"] == told["window"]
+    assert {("all", True)} == {(one["segment"], one["complete"]) for one in told["statements"]}
+    assert told["raw_since"] is None
+    for wrong, status, field in (
+        ({"days": 0, "steps": ["visit"]}, 422, "days" if kind == "retention" else "steps"),
+        ({"segment": "segment:99"}, 422, "segment"),
+        ({"appid": "wx0"}, 404, None),
+    ):
+        changed = {**asked, **{name: value for name, value in wrong.items() if name in (*asked, "segment")}}
+        refused = client.post(f"{REST}/{kind}/sql", json=changed, headers=headers)
+
+        assert status == refused.status_code
+        assert field is None or field == refused.get_json()["error"]["field"]

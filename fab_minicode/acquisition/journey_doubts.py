@@ -18,7 +18,7 @@ from fab_minicode.acquisition.retention_question import RetentionQuestion
 from fab_minicode.errors import InvalidInput
 from fab_minicode.settings import Settings
 
-STEPS, STARTS, RETURNED = "steps", "starts", "returned"
+STEPS, STARTED, RETURNED = "steps", "starts", "returned"
 """What the statements find, by the names that it has in answers."""
 
 
@@ -65,7 +65,7 @@ def retention_sql(
     (people,), story = found.people, found.story
     today = now.astimezone(settings.zone).date().toordinal()
     is_complete = found.raw_since is None
-    starts = found.statement(STARTS, people, partial(starts_sql, question, story=story), is_complete=is_complete)
+    starts = found.statement(STARTED, people, partial(starts_sql, question, story=story), is_complete=is_complete)
     returned = found.statement(
         RETURNED, people, partial(returns_sql, question, story=story, today=today), is_complete=is_complete
     )

@@ -99,8 +99,8 @@ def _starts(question: RetentionQuestion, people: People, story: Story, dialect: 
         return f"SELECT DISTINCT a.visitor_id, a.day\n{passing(VISIT, people, story, dialect)}"
     # The day of a first visit stands beside the decision about it.
     first_visit = (
-        "JOIN minicode_attributions AS a ON a.authorizer_id = v.authorizer_id AND a.visitor_id = v.id"
-        f" AND a.day BETWEEN {story.days[0]} AND {story.days[1]} AND a.time_ms = v.first_ms AND a.event_id = 0"
+        "JOIN minicode_attributions AS a ON a.authorizer_id = v.authorizer_id AND a.visitor_id = v.id\n"
+        f"  AND a.day BETWEEN {story.days[0]} AND {story.days[1]} AND a.time_ms = v.first_ms AND a.event_id = 0"
     )
     return f"SELECT DISTINCT a.visitor_id, a.day\n{passing(FIRST_VISIT, people, story, dialect, beside=first_visit)}"
 

@@ -11,10 +11,12 @@ from flask_appbuilder.api import expose, protect
 from fab_minicode import permissions
 from fab_minicode.acquisition import funnel, funnel_question, retention, retention_question, who
 from fab_minicode.acquisition.cell import parse_cell
+from fab_minicode.acquisition.journey_doubts import funnel_sql, retention_sql
 from fab_minicode.acquisition.question import parse
 from fab_minicode.acquisition.scope import whole
 from fab_minicode.errors import InvalidInput
 from fab_minicode.rest import reading
+from fab_minicode.rest.analysis_schemas import SQL_SCHEMA
 from fab_minicode.rest.answering import MinicodeApi, answer
 from fab_minicode.runtime import now, runtime, session
 from fab_minicode.scope import authorizer_of
@@ -32,6 +34,7 @@ _SHARED: dict[str, Any] = {
     "limit": {"type": "integer"},
 }
 SCHEMAS: dict[str, Any] = {
+    "MinicodeSql": SQL_SCHEMA,
     "MinicodeCell": {
         "type": "object",
         "required": ["question"],
@@ -157,6 +160,33 @@ class MinicodeVisitorsApi(MinicodeApi):
         found = funnel.count(session().connection(), number, question, settings=runtime().settings, now=now())
         return answer(200, found.as_json())
 
+    @expose("/funnel/sql", methods=["POST"])
+    @protect()
+    def funnel_sql(self) -> Response:
+        """
+        Tell the SQL that recounts a funnel's totals.
+        ---
+        post:
+          summary: SQL for whoever doubts a funnel
+          requestBody:
+            required: true
+            content: {application/json: {schema: {$ref: '#/components/schemas/MinicodeFunnel'}}}
+          responses:
+            200:
+              description: One statement, which finds the users of each step
+              content: {application/json: {schema: {$ref: '#/components/schemas/MinicodeSql'}}}
+            400: {$ref: '#/components/responses/MinicodeError'}
+            401: {$ref: '#/components/responses/MinicodeError'}
+            403: {$ref: '#/components/responses/MinicodeError'}
+            404: {$ref: '#/components/responses/MinicodeError'}
+            413: {$ref: '#/components/responses/MinicodeError'}
+            422: {$ref: '#/components/responses/MinicodeError'}
+        """
+        question = funnel_question.parse(reading.body())
+        authorizer_of(question.appid)
+        found = funnel_sql(session().connection(), question, settings=runtime().settings, now=now())
+        return answer(200, found.as_json())
+
     @expose("/retention", methods=["POST"])
     @protect()
     def retention(self) -> Response:
@@ -179,4 +209,31 @@ class MinicodeVisitorsApi(MinicodeApi):
         question = retention_question.parse(reading.body())
         number = int(authorizer_of(question.scope.appid).id)
         found = retention.count(session().connection(), number, question, settings=runtime().settings, now=now())
+        return answer(200, found.as_json())
+
+    @expose("/retention/sql", methods=["POST"])
+    @protect()
+    def retention_sql(self) -> Response:
+        """
+        Tell the SQL that recounts a retention's totals.
+        ---
+        post:
+          summary: SQL for whoever doubts a retention
+          requestBody:
+            required: true
+            content: {application/json: {schema: {$ref: '#/components/schemas/MinicodeRetention'}}}
+          responses:
+            200:
+              description: Two statements, of the starts and of who came back on which day after
+              content: {application/json: {schema: {$ref: '#/components/schemas/MinicodeSql'}}}
+            400: {$ref: '#/components/responses/MinicodeError'}
+            401: {$ref: '#/components/responses/MinicodeError'}
+            403: {$ref: '#/components/responses/MinicodeError'}
+            404: {$ref: '#/components/responses/MinicodeError'}
+            413: {$ref: '#/components/responses/MinicodeError'}
+            422: {$ref: '#/components/responses/MinicodeError'}
+        """
+        question = retention_question.parse(reading.body())
+        authorizer_of(question.appid)
+        found = retention_sql(session().connection(), question, settings=runtime().settings, now=now())
         return answer(200, found.as_json())
