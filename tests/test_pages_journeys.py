@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 import json
+import re
 
 import pytest
 from sqlalchemy import select
 
-from fab_minicode.acquisition import funnel_question, retention_question
+from fab_minicode import upkeep
+from fab_minicode.acquisition import doubts, funnel_question, retention_question
 from fab_minicode.models import Authorizer, SavedQuestion
 from fab_minicode.sandbox import SAMPLE_APPS
 from tests import hosts
@@ -242,3 +245,84 @@ def test_rest_saves_shows_and_answers_its_kind(app, creator, kind):
     assert 5 == changed.get_json()["question"]["limit"]
     refused = client.post(REST, json={**sent, "question": {"appid": APPID, "metrics": ["users"]}}, headers=headers)
     assert (422, "metrics") == (refused.status_code, refused.get_json()["error"]["field"])
+
+
+def sql_of(page):
+    """The scripts of a page as they stand there."""
+    return [html.unescape(one) for one in re.findall(r'<pre id="mca-script-\d+"[^>]*>(.*?)</pre>', page, re.DOTALL)]
+
+
+def found_by(app, scripts):
+    """The rows that each of some scripts finds."""
+    with hosts.engine_of(app).connect() as connection:
+        cursor, found = connection.connection.cursor(), []
+        for one in scripts:
+            cursor.execute(one)
+            found.append([tuple(row) for row in cursor.fetchall()])
+        return found
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_sql_of_the_page_counts_what_the_page_says(app, creator, kind, language):
+    names = {
+        "en": {
+            "funnel": ["Everybody · Steps"],
+            "retention": ["Everybody · Started", "Everybody · Came back"],
+            "fold": "Count it again with SQL",
+        },
+        "zh": {
+            "funnel": ["所有人 · 步骤"],
+            "retention": ["所有人 · 起始人数", "所有人 · 回访"],
+            "fold": "用 SQL 重新计算",
+        },
+    }[language]
+    creator.get(f"/lang/{language}")
+    address = f"{PAGES}/{kind}/{ASKS[kind]}&where=utm_source:in:poster,flyer"
+    closed = creator.get(address).text
+    (link,) = [one for one in read(creator, address).links if "recount=1" in one]
+    opened = creator.get(link).text
+    part = creator.get(f"{link}&part=page").text
+
+    assert names["fold"] in closed
+    assert [] == sql_of(closed)
+    assert 'id="mca-recount" class="mca-recount" data-mca-recount' in closed
+    assert names[kind] == re.findall(r'<p class="mca-script-name">(.*?)</p>', opened)
+    assert sql_of(opened) == sql_of(part)
+    assert "minicode_facts" not in opened
+    if kind == "funnel":
+        assert [[(1, 3), (2, 1)]] == found_by(app, sql_of(opened))
+        return
+    starts, returned = found_by(app, sql_of(opened))
+    assert [(4,)] == starts
+    assert [(1, 1, 4), (2, 0, 4)] == returned[:2]
+
+
+def test_the_sql_says_what_it_cannot_count(app, creator, monkeypatch):
+    monkeypatch.setattr(doubts, "MAX_VISITORS", 1)
+    sent = {"match": "all", "conditions": [{"kind": "did", "window": {"last_days": 30}}]}
+    headers = hosts.bearer(app.test_client(), "creator")
+    made_of = app.test_client().post(
+        "/api/v1/minicode/segments/", json={"appid": APPID, "name": "All", **sent}, headers=headers
+    )
+    segment = f"&segment=segment:{made_of.get_json()['id']}"
+    too_many = creator.get(f"{PAGES}/funnel/{ASKS['funnel']}{segment}&recount=1").text
+    upkeep.purge(hosts.engine_of(app), retention_days=1, now=dt.datetime.now(dt.timezone.utc))
+    purged = creator.get(f"{PAGES}/retention/{ASKS['retention']}&recount=1").text
+
+    assert "too large to be written out" in too_many
+    assert [] == sql_of(too_many)
+    assert "already purged: the SQL counts fewer" in purged
+    assert 2 == len(sql_of(purged))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_an_answer_there_is_no_sql(creator, kind):
+    empty = creator.get(f"{PAGES}/{kind}/{ASKS[kind]}&where=utm_source:eq:nobody&recount=1")
+    wrong = creator.get(f"{PAGES}/{kind}/{ASKS[kind]}&segment=segment:99&recount=1")
+    bare = creator.get(f"{PAGES}/{kind}/?recount=1")
+
+    for page in (empty, wrong):
+        assert 200 == page.status_code
+        assert "mca-recount" not in page.text
+    assert 200 == bare.status_code

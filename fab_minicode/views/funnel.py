@@ -12,6 +12,7 @@ from flask_appbuilder import BaseView, expose, has_access
 
 from fab_minicode import permissions
 from fab_minicode.acquisition.funnel_question import MAX_STEPS, from_args, parse
+from fab_minicode.acquisition.journey_doubts import funnel_sql
 from fab_minicode.acquisition.scope import number_from, step_from_text, step_to_text, write_step
 from fab_minicode.questions import FUNNEL
 from fab_minicode.views import scope_form
@@ -51,7 +52,10 @@ class MinicodeFunnelView(JourneyPages, BaseView):
     @has_access
     def funnel(self) -> ResponseReturnValue:
         """Count the funnel that the address carries."""
-        return self.journey_page(Journey(FUNNEL, _asked, lambda question: question.steps, _starters, _summary, _more))
+        journey = Journey(
+            FUNNEL, _asked, lambda question: question.steps, _starters, _summary, _more, recount=funnel_sql
+        )
+        return self.journey_page(journey)
 
 
 def _starters(answer: Mapping[str, Any]) -> int:

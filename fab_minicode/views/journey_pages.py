@@ -7,6 +7,7 @@ the script asks for the same page without the host's layout (``part=page``).
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from flask import current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from fab_minicode.acquisition.doubts import Recount
 from fab_minicode.errors import InvalidInput
 from fab_minicode.models import Authorizer
 from fab_minicode.runtime import now, runtime
@@ -22,6 +24,7 @@ from fab_minicode.views.analysis_answer import Json, Reader, value_cell
 from fab_minicode.views.analysis_fields import is_form
 from fab_minicode.views.analysis_page import freshness_of
 from fab_minicode.views.analysis_reasons import Counting, Empty, why_empty
+from fab_minicode.views.analysis_recount import Recounted, journey_recounted
 from fab_minicode.views.analysis_tabs import VALUES, AnalysisPages
 from fab_minicode.views.code_forms import ConfirmForm
 from fab_minicode.views.question_kinds import QuestionKind, kind_named
@@ -50,6 +53,7 @@ class Journey:
         starters: Answer -> how many took the first step.
         summary: ``(shown, answer)`` -> the answer as one sentence, read out when it changes.
         more: What the templates show beside; gets what is asked.
+        recount: ``(connection, question, settings=, now=)`` -> the SQL that counts its totals again.
     """
 
     kind: str
@@ -58,6 +62,7 @@ class Journey:
     starters: Callable[[Mapping[str, Any]], int]
     summary: Callable[[Shown, Mapping[str, Any]], str]
     more: Callable[[Asked], dict[str, Any]]
+    recount: Callable[..., Recount]
 
 
 class JourneyPages(SavedQuestionPages, AnalysisPages):
@@ -93,6 +98,7 @@ class JourneyPages(SavedQuestionPages, AnalysisPages):
             problems=problems,
             answer=answer,
             empty=empty,
+            recount=self._recount(journey, asked, at) if answer and not empty else None,
             summary=journey.summary(shown, answer) if answer else "",
             saved=saved,
             confirm=ConfirmForm(),
@@ -113,6 +119,14 @@ class JourneyPages(SavedQuestionPages, AnalysisPages):
             return count(self.db.connection(), asked.question, settings=runtime().settings, now=at), {}
         except InvalidInput as error:
             return None, scope_form.problem_of(error)
+
+    def _recount(self, journey: Journey, asked: Asked, at: dt.datetime) -> Recounted | None:
+        """Return the SQL that counts the totals again, for who opened it."""
+        if not request.args.get("recount"):
+            return None
+        connection = self.db.connection()
+        found = journey.recount(connection, asked.question, settings=runtime().settings, now=at)
+        return journey_recounted(connection, found)
 
     def _why_empty(self, kind: QuestionKind, question: Any, authorizer: Authorizer, shown: Shown) -> Empty:
         """Return the reason why nobody took the first step, and the same question without what stands in its way."""

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_appbuilder import BaseView, expose, has_access
 
 from fab_minicode import permissions
+from fab_minicode.acquisition.journey_doubts import retention_sql
 from fab_minicode.acquisition.metrics import FIRST_VISIT
 from fab_minicode.acquisition.retention_question import from_args, parse
 from fab_minicode.acquisition.scope import step_from_text, step_to_text
@@ -58,7 +59,9 @@ class MinicodeRetentionView(JourneyPages, BaseView):
     @has_access
     def retention(self) -> ResponseReturnValue:
         """Count the retention that the address carries."""
-        journey = Journey(RETENTION, _asked, lambda question: (question.returns,), _starters, _summary, _more)
+        journey = Journey(
+            RETENTION, _asked, lambda question: (question.returns,), _starters, _summary, _more, recount=retention_sql
+        )
         return self.journey_page(journey)
 
 

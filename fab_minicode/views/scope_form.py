@@ -124,7 +124,7 @@ def choices(connection: Connection, authorizer: Authorizer | None, steps: tuple[
 
 def is_asked() -> bool:
     """Whether the address carries a question at all, beside the mini program and how the page is asked for."""
-    return bool(set(request.args) - {"appid", "part", "saved"})
+    return bool(set(request.args) - {"appid", "part", "recount", "saved"})
 
 
 def checked(read: Callable[[], Any]) -> tuple[Any, Mapping[str, str]]:

@@ -176,3 +176,30 @@ def test_the_pages_and_their_cards_pass_axe_and_fit(visit, size, theme):
         found = Axe().run(page, context=".minicode")
         assert 0 == found.violations_count, (place, found.generate_report())
         assert page.evaluate("document.querySelector('.minicode').scrollWidth <= innerWidth"), place
+
+
+@pytest.mark.parametrize("kind", list(ASKS))
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_sql_that_counts_again_is_one_press_away(visit, kind, language, scripts):
+    page = visit("viewer", language=language, scripts=scripts, size=NARROW)
+    page.goto(ASKS[kind])
+    expect(page.locator("#mca-recount pre")).to_have_count(0)
+    if scripts:
+        live(page)
+        page.evaluate("window.wasHere = true")
+    page.locator("#mca-recount > summary").press("Enter")
+    if not scripts:
+        page.locator("#mca-recount a").click()
+    expect(page.locator("#mca-recount pre").first).to_contain_text("minicode_attributions")
+    expect(page.locator("#mca-recount pre")).to_have_count({"funnel": 1, "retention": 2}[kind])
+
+    assert NARROW["width"] == page.evaluate("document.documentElement.scrollWidth")
+    if scripts:
+        assert page.evaluate("window.wasHere")
+        assert "recount" not in page.url
+        found = Axe().run(page, context=".minicode")
+        assert 0 == found.violations_count, found.generate_report()
+        page.locator("#mca-question-fold > summary").click()
+        page.locator("#mca-window").select_option("14")
+        expect(page.locator("#mca-recount pre")).to_have_count(0)
