@@ -17,7 +17,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any
 
 from cryptography.fernet import Fernet
 from flask import Flask
@@ -26,8 +26,6 @@ from flask_appbuilder import AppBuilder
 from flask_appbuilder.models.sqla import Model
 from flask_jwt_extended import create_access_token
 from flask_wtf import CSRFProtect
-from jinja2 import BytecodeCache
-from jinja2.bccache import Bucket
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
@@ -38,7 +36,7 @@ from fab_minicode.permissions import CREATOR, MANAGER, VIEWER
 from fab_minicode.roles import grant_roles
 from fab_minicode.sandbox import SAMPLE_APPS, App
 from fab_minicode.vault import Secret
-from tests import databases
+from tests import compiled_once, databases
 
 try:
     from flask_appbuilder.models.sqla.base import SQLA
@@ -62,21 +60,6 @@ _templates: dict[str, str] = {}
 _numbers = itertools.count(1)
 
 
-class _Compiled(BytecodeCache):
-    """Templates as compiled once: each host has an environment of its own and would compile them all again."""
-
-    _kept: ClassVar[dict[str, bytes]] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Give what is kept of this name; Jinja compares the source's checksum."""
-        if kept := self._kept.get(bucket.key):
-            bucket.bytecode_from_string(kept)
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep it."""
-        self._kept[bucket.key] = bucket.bytecode_to_string()
-
-
 def make_host(url: str, *, csrf: str = "before", **config: Any) -> Flask:
     """
     Return a Flask-AppBuilder host whose configuration is ours plus ``config``.
@@ -87,7 +70,7 @@ def make_host(url: str, *, csrf: str = "before", **config: Any) -> Flask:
         config: What the test changes.
     """
     app = Flask("host")
-    app.jinja_options = {"bytecode_cache": _Compiled()}
+    compiled_once.by(app)
     app.config.update(
         SECRET_KEY="a host's secret key for tests, long enough for HS256",
         SQLALCHEMY_DATABASE_URI=url,
