@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from fab_minicode import sandbox, upkeep
 from fab_minicode.acquisition import doubts, funnel, funnel_question, journey_doubts, retention, retention_question
+from fab_minicode.acquisition.dimensions import NAMES
 from fab_minicode.acquisition.rollup import roll_up
 from fab_minicode.errors import InvalidInput
 from fab_minicode.models import Authorizer
@@ -48,12 +49,21 @@ def as_told(connection, recount):
 
 
 def totals_of(answer):
-    """The totals of a funnel's or a retention's answer as the SQL finds them."""
+    """The totals of a funnel's or a retention's answer as the SQL finds them, and the groups of a funnel."""
     totals = answer["totals"]
     if "steps" in totals:
-        return {"steps": [(place, step["users"]) for place, step in enumerate(totals["steps"], 1)]}
+        steps = {"steps": [(place, step["users"]) for place, step in enumerate(totals["steps"], 1)]}
+        return {**steps, **({"groups": groups_of(answer)} if answer["rows"] else {})}
     over = [(day, cell["users"], cell["of"]) for day, cell in enumerate(totals["returned"], 1) if cell is not None]
-    return {"starts": [(totals["starts"],)], "returned": over}
+    return {"starts": [(totals["starts"],)], **({"returned": over} if over else {})}
+
+
+def groups_of(answer):
+    """What each group of a funnel's answer has of each step, as far as there is anybody."""
+    names = [name for name in answer["rows"][0] if name in NAMES]
+    name = "code_id" if "code" in names else names[0]
+    taken = {(place, row[name], step["users"]) for row in answer["rows"] for place, step in enumerate(row["steps"], 1)}
+    return {one for one in taken if one[2]}
 
 
 def both(engine, asked, settings=SETTINGS):
@@ -65,8 +75,13 @@ def both(engine, asked, settings=SETTINGS):
         number = doubts.authorizer_id(connection, asked["appid"])
         count = funnel.count if is_funnel else retention.count
         answer = count(connection, number, question, settings=settings, now=NOW).as_json()
-        recount = write(connection, question, settings=settings, now=NOW)
-        return totals_of(answer), as_told(connection, recount)
+        found = as_told(connection, write(connection, question, settings=settings, now=NOW))
+    if "groups" in found:
+        assert sorted((step, -users) for step, _, users in found["groups"]) == [
+            (step, -users) for step, _, users in found["groups"]
+        ]
+        found["groups"] = set(found["groups"])
+    return totals_of(answer), {name: rows for name, rows in found.items() if rows}
 
 
 @pytest.mark.parametrize("kind", ["funnel", "retention"])
@@ -77,7 +92,9 @@ def test_the_sql_finds_what_the_answer_says(engine, number, kind):
     saved = list(worlds.segments(engine, authorizer_id))
     counts = set()
     for _ in range(PER_WORLD):
-        asked = {**scope(chance, appid, codes, settings.zone), **own(chance, kind)}
+        # All groups in one answer: the SQL leaves none out.
+        asked = {**scope(chance, appid, codes, settings.zone), **own(chance, kind), "limit": 500}
+        asked["dimensions"] = chance.sample(NAMES, chance.choice((0, 1, 1)))
         if chance.random() < 0.3:
             asked["segment"] = chance.choice(saved)
         if chance.random() < 0.3:
@@ -88,6 +105,28 @@ def test_the_sql_finds_what_the_answer_says(engine, number, kind):
         counts.add(str(found))
 
     assert len(counts) > 1, "every question counts the same: this world tells nothing apart"
+
+
+@pytest.mark.parametrize("number", range(SEED, SEED + max(1, ASKED // PER_WORLD)))
+def test_a_group_of_a_retention_is_what_its_value_as_a_filter_counts(engine, number):
+    chance, appid, codes, settings, _, authorizer_id = counted(engine, number)
+    worlds.aliases(engine, chance, authorizer_id)
+    seen = 0
+    for name in NAMES:
+        shared = {**scope(chance, appid, codes, settings.zone), "window": {"last_days": 60}, "limit": 500}
+        asked = {**shared, **own(chance, "retention"), "dimensions": [name]}
+        with engine.connect() as connection:
+            question = retention_question.parse(asked)
+            rows = retention.count(connection, authorizer_id, question, settings=settings, now=NOW).as_json()["rows"]
+        for row in rows[:4]:
+            value = row["code_id" if name == "code" else name]
+            one = {"op": "not_set"} if value is None else {"op": "eq", "value": value}
+            narrowed = {**asked, "dimensions": [], "filters": [*asked["filters"], {"dimension": name, **one}]}
+
+            assert totals_of({"totals": row}) == both(engine, narrowed, settings)[1], asked
+            seen += 1
+
+    assert seen
 
 
 def own(chance, kind):
@@ -150,7 +189,7 @@ def test_a_retention_has_no_row_for_a_day_that_is_not_over(engine, crowd, start)
 
         assert said == found
         over = min(days, (TODAY - dt.date.fromisoformat(since)).days - 1)
-        assert list(range(1, over + 1)) == [day for day, _, _ in found["returned"]]
+        assert list(range(1, over + 1)) == [day for day, _, _ in found.get("returned", ())]
 
 
 def journeys(appid, **more):

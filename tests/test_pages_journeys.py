@@ -267,12 +267,12 @@ def found_by(app, scripts):
 def test_the_sql_of_the_page_counts_what_the_page_says(app, creator, kind, language):
     names = {
         "en": {
-            "funnel": ["Everybody · Steps"],
+            "funnel": ["Everybody · Steps", "By Ad source · Steps"],
             "retention": ["Everybody · Started", "Everybody · Came back"],
             "fold": "Count it again with SQL",
         },
         "zh": {
-            "funnel": ["所有人 · 步骤"],
+            "funnel": ["所有人 · 步骤", "按广告来源 · 步骤"],
             "retention": ["所有人 · 起始人数", "所有人 · 回访"],
             "fold": "用 SQL 重新计算",
         },
@@ -291,7 +291,9 @@ def test_the_sql_of_the_page_counts_what_the_page_says(app, creator, kind, langu
     assert sql_of(opened) == sql_of(part)
     assert "minicode_facts" not in opened
     if kind == "funnel":
-        assert [[(1, 3), (2, 1)]] == found_by(app, sql_of(opened))
+        totals, groups = found_by(app, sql_of(opened))
+        assert [(1, 3), (2, 1)] == totals
+        assert [(1, "poster", 2), (1, "flyer", 1), (2, "poster", 1)] == groups
         return
     starts, returned = found_by(app, sql_of(opened))
     assert [(4,)] == starts

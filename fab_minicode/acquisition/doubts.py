@@ -154,13 +154,14 @@ def grounds(connection: Connection, question: Question, *, settings: Settings, n
     """Read what the statements about a question need to know. Raises as :func:`recount_sql`."""
     number = authorizer_id(connection, question.appid)
     window = question.period.resolve(now, settings.zone)
-    vocabulary = Vocabulary(connection, number, spoken_of(question.filters))
+    named = {*spoken_of(question.filters), *question.dimensions}
+    vocabulary = Vocabulary(connection, number, named)
     story = Story(
         authorizer_id=number,
         **_span(window, settings),
         attribution=question.attribution,
         filters=[_meant(one, vocabulary) for one in question.filters],
-        aliased=frozenset(one.dimension for one in question.filters if vocabulary.targets(one.dimension)),
+        aliased=frozenset(name for name in named if vocabulary.targets(name)),
         comment=f"{_words(window, settings)}, attribution {question.attribution}",
     )
     people = _people(connection, number, question, settings=settings, now=now)

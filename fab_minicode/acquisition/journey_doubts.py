@@ -5,6 +5,7 @@ For whoever doubts a funnel or a retention: the SQL that recounts its totals fro
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from functools import partial
 
 from sqlalchemy.engine import Connection
@@ -12,23 +13,23 @@ from sqlalchemy.engine import Connection
 from fab_minicode.acquisition.doubts import Grounds, Recount, grounds
 from fab_minicode.acquisition.funnel import refuse_purged
 from fab_minicode.acquisition.funnel_question import FunnelQuestion
-from fab_minicode.acquisition.journey_statements import returns_sql, starts_sql, steps_sql
+from fab_minicode.acquisition.journey_statements import groups_sql, returns_sql, starts_sql, steps_sql
 from fab_minicode.acquisition.question import Question
 from fab_minicode.acquisition.retention_question import RetentionQuestion
 from fab_minicode.errors import InvalidInput
 from fab_minicode.settings import Settings
 
-STEPS, STARTED, RETURNED = "steps", "starts", "returned"
+STEPS, GROUPS, STARTED, RETURNED = "steps", "groups", "starts", "returned"
 """What the statements find, by the names that it has in answers."""
 
 
 def funnel_sql(connection: Connection, question: FunnelQuestion, *, settings: Settings, now: dt.datetime) -> Recount:
     """
-    Write the SQL that recounts the users of each step: one statement, ``steps``.
+    Write the SQL that recounts the users of each step (``steps``), with a dimension also by group (``groups``).
 
     Args:
-        connection: To read from; the statement itself is not run.
-        question: The funnel; dimension and limit do not change its totals.
+        connection: To read from; the statements themselves are not run.
+        question: The funnel; its limit makes no difference.
         settings: For the time zone and the retention of events.
         now: Aware UTC; decides what "today" is.
 
@@ -36,13 +37,18 @@ def funnel_sql(connection: Connection, question: FunnelQuestion, *, settings: Se
         Missing: If there is no such mini program.
         InvalidInput: Where the funnel itself would be refused.
     """
-    found = _grounds(connection, question.starters, settings, now)
+    dimension = question.scope.dimension
+    starters = replace(question.starters, dimensions=(dimension,) if dimension else ())
+    found = _grounds(connection, starters, settings, now)
     refuse_purged(found.window, now.astimezone(settings.zone).date(), settings)
     (people,) = found.people
-    is_complete = found.raw_since is None
-    steps = found.statement(STEPS, people, partial(steps_sql, question, story=found.story), is_complete=is_complete)
+    told = {STEPS: steps_sql, **({GROUPS: groups_sql} if dimension else {})}
+    statements = tuple(
+        found.statement(name, people, partial(write, question, story=found.story), is_complete=found.raw_since is None)
+        for name, write in told.items()
+    )
     raw = found.raw(question.within_days + 1, settings)
-    return Recount(found.window, settings.timezone, (steps,), raw, found.raw_since)
+    return Recount(found.window, settings.timezone, statements, raw, found.raw_since)
 
 
 def retention_sql(

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from fab_minicode.acquisition.funnel_question import FunnelQuestion
 from fab_minicode.acquisition.metrics import FIRST_VISIT, VISIT
 from fab_minicode.acquisition.retention_question import RetentionQuestion
-from fab_minicode.acquisition.statements import People, Story, event_number, indented, passing, scripts
+from fab_minicode.acquisition.statements import Passing, People, Story, event_number, indented, passing, scripts
 from fab_minicode.acquisition.windows import DAY_MS
 
 _EARLIEST = "ROW_NUMBER() OVER (PARTITION BY a.visitor_id ORDER BY a.time_ms, a.key_tail) AS place"
@@ -21,6 +21,16 @@ _EARLIEST = "ROW_NUMBER() OVER (PARTITION BY a.visitor_id ORDER BY a.time_ms, a.
 def steps_sql(question: FunnelQuestion, people: People, story: Story) -> Mapping[str, str]:
     """Return the SQL of a funnel: dialect -> text; it finds a row ``(step, users)`` for each step."""
     return scripts(story, lambda dialect: _steps(question, people, story, dialect))
+
+
+def groups_sql(question: FunnelQuestion, people: People, story: Story) -> Mapping[str, str]:
+    """
+    Return the SQL of a funnel's groups: dialect -> text.
+
+    It finds a row ``(step, <dimension>, users)`` for each step that anybody of a group took; NULL stands for "not set",
+    the id for a code.
+    """
+    return scripts(story, lambda dialect: _steps(question, people, story, dialect, by=question.scope.dimension))
 
 
 def starts_sql(question: RetentionQuestion, people: People, story: Story) -> Mapping[str, str]:
@@ -48,34 +58,31 @@ def returns_sql(question: RetentionQuestion, people: People, story: Story, *, to
     return scripts(story, lambda dialect: _returns(_starts(question, people, story, dialect), question, story, today))
 
 
-def _steps(question: FunnelQuestion, people: People, story: Story, dialect: str) -> str:
+def _steps(question: FunnelQuestion, people: People, story: Story, dialect: str, *, by: str = "") -> str:
     counts = [VISIT if step is None else f"event:{step}" for step in question.steps]
-    first = (
-        "SELECT a.visitor_id, a.time_ms, a.key_tail, a.time_ms AS start_ms,\n"
-        f"  {_EARLIEST}\n"
-        f"{passing(counts[0], people, story, dialect)}"
-    )
-    taken = [first, *(_next_step(place, counts, question.within_days, story) for place in range(1, len(counts)))]
-    tables = ",\n".join(f"step_{place} AS (\n{indented(_earliest(text))}\n)" for place, text in enumerate(taken, 1))
+    taken = [_first_step(passing(counts[0], people, story, dialect, dimension=by), by)]
+    taken += [_next_step(place, counts, question.within_days, story, by) for place in range(1, len(counts))]
+    tables = ",\n".join(f"step_{place} AS (\n{indented(text)}\n)" for place, text in enumerate(taken, 1))
+    group, grouped = (f" grouped AS {by},", " GROUP BY grouped") if by else ("", "")
     rows = "\nUNION ALL\n".join(
-        f"SELECT {place} AS step, COUNT(*) AS users FROM step_{place}"  # noqa: S608
+        f"SELECT {place} AS step,{group} COUNT(*) AS users FROM step_{place}{grouped}"  # noqa: S608
         for place in range(1, len(counts) + 1)
     )
-    return f"WITH {tables}\n{rows}\nORDER BY step"
+    return f"WITH {tables}\n{rows}\nORDER BY step{', users DESC' if by else ''}"
 
 
-def _earliest(events: str) -> str:
-    """Return the SQL that keeps of some events each visitor's earliest one."""
-    return f"SELECT visitor_id, time_ms, key_tail, start_ms\nFROM (\n{indented(events)}\n) AS taken\nWHERE place = 1"
+def _first_step(first: Passing, by: str) -> str:
+    """Return the SQL of each visitor's first step, which decides the group."""
+    group = f" {first.value} AS grouped," if by else ""
+    return _earliest(f"SELECT a.visitor_id, a.time_ms, a.key_tail, a.time_ms AS start_ms,{group}", first.text, by)
 
 
-def _next_step(place: int, counts: list[str], within_days: int, story: Story) -> str:
-    """Return the SQL of all events that may be a step: those after the one before, in time."""
+def _next_step(place: int, counts: list[str], within_days: int, story: Story, by: str) -> str:
+    """Return the SQL of each visitor's next step: the earliest event of its kind after the step before, in time."""
     # A day more: a calendar day is not 24 hours when clocks change.
     first, last = story.days[0], story.days[1] + within_days + 1
-    return (
-        "SELECT a.visitor_id, a.time_ms, a.key_tail, p.start_ms,\n"
-        f"  {_EARLIEST}\n"
+    group = " p.grouped," if by else ""
+    events = (
         f"FROM step_{place} AS p\n"
         "JOIN minicode_attributions AS a ON a.visitor_id = p.visitor_id\n"
         f"WHERE a.authorizer_id = {story.authorizer_id}\n"
@@ -84,6 +91,14 @@ def _next_step(place: int, counts: list[str], within_days: int, story: Story) ->
         f"  AND {_after(counts[place - 1], counts[place])}\n"
         f"  AND a.time_ms - p.start_ms <= {within_days * DAY_MS}"
     )
+    return _earliest(f"SELECT a.visitor_id, a.time_ms, a.key_tail, p.start_ms,{group}", events, by)
+
+
+def _earliest(columns: str, events: str, by: str) -> str:
+    """Return the SQL that keeps of some events each visitor's earliest one."""
+    taken = indented(f"{columns}\n  {_EARLIEST}\n{events}")
+    group = ", grouped" if by else ""
+    return f"SELECT visitor_id, time_ms, key_tail, start_ms{group}\nFROM (\n{taken}\n) AS taken\nWHERE place = 1"
 
 
 def _after(before: str, step: str) -> str:
@@ -96,13 +111,14 @@ def _after(before: str, step: str) -> str:
 def _starts(question: RetentionQuestion, people: People, story: Story, dialect: str) -> str:
     """Return the SQL of all starts: each visitor once for every day."""
     if question.start != FIRST_VISIT:
-        return f"SELECT DISTINCT a.visitor_id, a.day\n{passing(VISIT, people, story, dialect)}"
+        return f"SELECT DISTINCT a.visitor_id, a.day\n{passing(VISIT, people, story, dialect).text}"
     # The day of a first visit stands beside the decision about it.
     first_visit = (
         "JOIN minicode_attributions AS a ON a.authorizer_id = v.authorizer_id AND a.visitor_id = v.id\n"
         f"  AND a.day BETWEEN {story.days[0]} AND {story.days[1]} AND a.time_ms = v.first_ms AND a.event_id = 0"
     )
-    return f"SELECT DISTINCT a.visitor_id, a.day\n{passing(FIRST_VISIT, people, story, dialect, beside=first_visit)}"
+    first = passing(FIRST_VISIT, people, story, dialect, beside=first_visit)
+    return f"SELECT DISTINCT a.visitor_id, a.day\n{first.text}"
 
 
 def _returns(starts: str, question: RetentionQuestion, story: Story, today: int) -> str:

@@ -116,6 +116,25 @@ class _Tables:
         )
         return f"COALESCE({alias}.target, {dimension}.value)"
 
+    def group(self, dimension: str, *, of_first_visit: bool) -> str:
+        """Return the expression of what tells groups apart: a text, of codes (two may share a name) the id."""
+        context = self.context(dimension, of_first_visit=of_first_visit)
+        return f"NULLIF({context}.code, 0)" if dimension == "code" else self.value(dimension, context)
+
+
+@dataclass(frozen=True)
+class Passing:
+    """
+    Which events pass.
+
+    Attributes:
+        text: Everything of a statement that follows its columns.
+        value: Expression of the dimension that was asked for: its text, of a code its id, NULL where it is not set.
+    """
+
+    text: str
+    value: str = "NULL"
+
 
 def statements(metric: Metric, people: People, story: Story) -> Mapping[str, str]:
     """Return the SQL of one number: dialect -> text; it finds one row with one column."""
@@ -161,12 +180,14 @@ def _number(metric: Metric, people: People, story: Story, dialect: str) -> str:
 def _plain(metric: Metric, people: People, story: Story, dialect: str) -> str:
     is_all = metric.counts == FIRST_VISIT or metric.measure == "times"
     counted = "COUNT(*)" if is_all else "COUNT(DISTINCT a.visitor_id)"
-    return f"SELECT {counted} AS number\n{passing(metric.counts, people, story, dialect)}"
+    return f"SELECT {counted} AS number\n{passing(metric.counts, people, story, dialect).text}"
 
 
-def passing(counts: str, people: People, story: Story, dialect: str, *, beside: str = "") -> str:
+def passing(
+    counts: str, people: People, story: Story, dialect: str, *, beside: str = "", dimension: str = ""
+) -> Passing:
     """
-    Return which events pass, as everything of a statement that follows its columns.
+    Return which events pass.
 
     Args:
         counts: ``visit`` or ``event:<name>``: events, from ``minicode_attributions AS a``; or ``first_visit``:
@@ -175,6 +196,7 @@ def passing(counts: str, people: People, story: Story, dialect: str, *, beside: 
         story: When, and what they must pass.
         dialect: One of ``DIALECTS``.
         beside: One more join, which stands first.
+        dimension: What the events are told apart by, "" for nothing.
     """
     tables = _Tables(story, dialect)
     is_first = counts == FIRST_VISIT
@@ -193,9 +215,10 @@ def passing(counts: str, people: People, story: Story, dialect: str, *, beside: 
         where.append(f"({first_in_window})" if people.is_new else f"NOT COALESCE({first_in_window}, 1 = 0)")
     if people.visitors is not None:
         where.append(_among(f"{who}.{'id' if is_first else 'visitor_id'}", people))
+    value = tables.group(dimension, of_first_visit=is_first) if dimension else "NULL"
     table = "minicode_visitors AS v" if is_first else "minicode_attributions AS a"
     lines = [f"FROM {table}", *([beside] if beside else ()), *tables.joins.values()]
-    return "\n".join([*lines, "WHERE " + "\n  AND ".join(where)])
+    return Passing("\n".join([*lines, "WHERE " + "\n  AND ".join(where)]), value)
 
 
 def event_number(counts: str, story: Story) -> str:

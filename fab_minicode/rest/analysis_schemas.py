@@ -144,7 +144,10 @@ SQL_SCHEMA: dict[str, Any] = {
             "items": {
                 "type": "object",
                 "properties": {
-                    "metric": {"type": "string", "description": "Of a funnel steps, of a retention starts or returned"},
+                    "metric": {
+                        "type": "string",
+                        "description": "Of a funnel steps or groups, of a retention starts or returned",
+                    },
                     "segment": {"type": "string"},
                     "sqlite": {"type": "string", "nullable": True},
                     "postgresql": {"type": "string", "nullable": True},

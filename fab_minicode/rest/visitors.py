@@ -173,7 +173,7 @@ class MinicodeVisitorsApi(MinicodeApi):
             content: {application/json: {schema: {$ref: '#/components/schemas/MinicodeFunnel'}}}
           responses:
             200:
-              description: One statement, which finds the users of each step
+              description: One statement, which finds the users of each step, and with a dimension one by group
               content: {application/json: {schema: {$ref: '#/components/schemas/MinicodeSql'}}}
             400: {$ref: '#/components/responses/MinicodeError'}
             401: {$ref: '#/components/responses/MinicodeError'}

@@ -11,9 +11,10 @@ from sqlalchemy.engine import Connection
 
 from fab_minicode.acquisition.bulk import is_postgresql
 from fab_minicode.acquisition.doubts import Recount, Statement, recount_sql
+from fab_minicode.acquisition.journey_doubts import GROUPS
 from fab_minicode.acquisition.question import Question
 from fab_minicode.views import analysis_words as words
-from fab_minicode.views.analysis_answer import metric_name
+from fab_minicode.views.analysis_answer import dimension_name, metric_name
 from fab_minicode.views.analysis_reasons import Counting
 from fab_minicode.views.journey_words import FOUND
 from fab_minicode.words import gettext as _
@@ -45,9 +46,12 @@ def recounted(count: Counting, question: Question) -> Recounted:
     return _told(count.connection, recount_sql(count.connection, question, settings=count.settings, now=count.at), name)
 
 
-def journey_recounted(connection: Connection, recount: Recount) -> Recounted:
-    """Return the SQL for the totals of a funnel or a retention, in the words of the database."""
-    return _told(connection, recount, lambda one: f"{_('Everybody')} · {FOUND[one.metric]}")
+def journey_recounted(connection: Connection, recount: Recount, dimension: str) -> Recounted:
+    """Return the SQL for a funnel or a retention, in the words of the database; ``dimension`` is what splits it."""
+    by = _("By %(dimension)s", dimension=dimension_name(dimension))
+    return _told(
+        connection, recount, lambda one: f"{by if one.metric == GROUPS else _('Everybody')} · {FOUND[one.metric]}"
+    )
 
 
 def _told(connection: Connection, recount: Recount, name: Callable[[Statement], str]) -> Recounted:

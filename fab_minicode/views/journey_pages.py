@@ -126,7 +126,7 @@ class JourneyPages(SavedQuestionPages, AnalysisPages):
             return None
         connection = self.db.connection()
         found = journey.recount(connection, asked.question, settings=runtime().settings, now=at)
-        return journey_recounted(connection, found)
+        return journey_recounted(connection, found, asked.question.scope.dimension)
 
     def _why_empty(self, kind: QuestionKind, question: Any, authorizer: Authorizer, shown: Shown) -> Empty:
         """Return the reason why nobody took the first step, and the same question without what stands in its way."""

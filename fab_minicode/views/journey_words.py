@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from fab_minicode.acquisition.journey_doubts import RETURNED, STARTED, STEPS
+from fab_minicode.acquisition.journey_doubts import GROUPS, RETURNED, STARTED, STEPS
 from fab_minicode.acquisition.metrics import FIRST_VISIT, VISIT
 from fab_minicode.views import analysis_words as words
 from fab_minicode.views.analysis_answer import Json, dimension_name
@@ -15,7 +15,7 @@ from fab_minicode.words import lazy_gettext as _l
 STARTS: dict[str, Any] = {FIRST_VISIT: _l("First visit ever"), VISIT: _l("Any visit")}
 """What makes a visitor of a retention start, in the page's order."""
 
-FOUND: dict[str, Any] = {STEPS: _l("Steps"), STARTED: _l("Started"), RETURNED: _l("Came back")}
+FOUND: dict[str, Any] = {STEPS: _l("Steps"), GROUPS: _l("Steps"), STARTED: _l("Started"), RETURNED: _l("Came back")}
 """What the SQL of a funnel or a retention finds, by the names of ``journey_doubts``."""
 
 
