@@ -107,6 +107,19 @@ def test_the_sql_finds_what_the_answer_says(engine, number, kind):
     assert len(counts) > 1, "every question counts the same: this world tells nothing apart"
 
 
+@pytest.mark.parametrize("attribution", ["last", "entry", "first"])
+def test_the_sql_finds_the_groups_of_every_dimension(engine, attribution):
+    chance, appid, _, settings, _, authorizer_id = counted(engine, 3)
+    worlds.aliases(engine, chance, authorizer_id)
+    shared = {"appid": appid, "window": {"last_days": 60}, "attribution": attribution, "steps": ["visit", "visit"]}
+    for name in NAMES:
+        said, found = both(engine, {**shared, "dimensions": [name]}, settings)
+
+        assert said == found, name
+        # No visit carries a content.
+        assert (1 if name == "utm_content" else 2) <= len({value for _, value, _ in found["groups"]}), name
+
+
 @pytest.mark.parametrize("number", range(SEED, SEED + max(1, ASKED // PER_WORLD)))
 def test_a_group_of_a_retention_is_what_its_value_as_a_filter_counts(engine, number):
     chance, appid, codes, settings, _, authorizer_id = counted(engine, number)

@@ -24,7 +24,21 @@ REQUESTS = 750
 
 APPID = SAMPLE_APPS[0].appid
 FORM = "application/x-www-form-urlencoded"
-PARAMETERS = ("appid", "q", "page", "page_size", "order", "by", "metric", "where", "window", "since", "until", "kept")
+PARAMETERS = (
+    "appid",
+    "q",
+    "page",
+    "page_size",
+    "order",
+    "by",
+    "metric",
+    "where",
+    "window",
+    "since",
+    "until",
+    "kept",
+    "recount",
+)
 ODD = (
     "", " ", "0", "-1", "1", "1e400", "NaN", "9" * 400, "9" * 5000, str(2**31), str(2**63), "\x00", "a\x00b", "\ud800",
     "\ufeff", "\u202e", "🀄" * 300, "٣", "2026-02-30", "0000-00-00", "9999-12-31", "../../etc", "%2e%2e", "{{7*7}}",
