@@ -191,6 +191,8 @@ def test_the_sql_that_counts_again_is_one_press_away(visit, kind, language, scri
     page.locator("#mca-recount > summary").press("Enter")
     if not scripts:
         page.locator("#mca-recount a").click()
+        # The text is there before the style sheets are.
+        page.wait_for_load_state()
     expect(page.locator("#mca-recount pre").first).to_contain_text("minicode_attributions")
     expect(page.locator("#mca-recount pre")).to_have_count({"funnel": 1, "retention": 2}[kind])
 
