@@ -52,8 +52,8 @@ USERS = (
 )
 """``(user name and password, role)``; ``nobody`` has a role that holds nothing."""
 
-# How Flask-AppBuilder shows "access is denied" to somebody who is logged in: 4 leads to the login page.
-DENIED = 302 if int(importlib.metadata.version("Flask-AppBuilder").partition(".")[0]) < 5 else 403
+# How Flask-AppBuilder shows "access is denied" to somebody who is logged in: before 5.3 it leads to the login page.
+DENIED = 302 if tuple(map(int, importlib.metadata.version("Flask-AppBuilder").split(".")[:2])) < (5, 3) else 403
 
 SECRET_KEYS = [Fernet.generate_key().decode("ascii")]
 _templates: dict[str, str] = {}

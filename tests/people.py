@@ -224,7 +224,7 @@ def told(answer: Any, things: dict[str, str]) -> tuple[int, str]:
     """Return what an answer tells, without what differs between any two requests."""
     location = answer.headers.get("Location", "")
     if location.startswith("/login/"):
-        # What Flask-AppBuilder 4 says of a refusal: nothing but the address that was asked for.
+        # What Flask-AppBuilder before 5.3 says of a refusal: nothing but the address that was asked for.
         return answer.status_code, "/login/"
     text = text_of(answer) + location
     for name, value in sorted(things.items(), key=lambda pair: -len(pair[1])):

@@ -1,5 +1,6 @@
 """Teams in pages: the roles that know a mini program, and everything of a leaver handed over in one step."""
 
+import datetime as dt
 import json
 
 import pytest
@@ -10,10 +11,12 @@ from fab_minicode.actor import Actor
 from fab_minicode.cli import minicode
 from fab_minicode.models import AuditEntry, Authorizer, AuthorizerRole, Board, Code, SavedQuestion
 from fab_minicode.permissions import CREATOR, MANAGER, VIEWER
+from fab_minicode.runtime import EXTENSION
 from fab_minicode.sandbox import SAMPLE_APPS
 from tests import hosts
 from tests.pages import read, send
 from tests.stories import CHEN, NOW, WANG, draft
+from tests.traffic import Visit, bring
 
 SHOP, OTHER, _ = SAMPLE_APPS
 LIST, HAND_OVER = "/minicode/authorizers/list/", "/minicode/authorizers/hand_over"
@@ -199,3 +202,25 @@ def test_the_command_line_hands_over_too_even_of_who_is_gone_from_the_host(house
     refused = run.invoke(minicode, ["hand-over", "--from", "7", "--to", "nobody-here"])
     assert 1 == refused.exit_code
     assert "no active user" in refused.output
+
+
+@pytest.mark.parametrize(
+    "page", ["", "funnel/", "retention/", "visitors", "export", "save"], ids=lambda page: page.strip("/") or "events"
+)
+def test_an_address_that_names_two_mini_programs_tells_nothing_of_the_foreign_one(house, client, page):
+    settings, now = house.extensions[EXTENSION].settings, dt.datetime.now(dt.timezone.utc)
+    for program, source in ((SHOP, "zz-foreign"), (OTHER, "our-own")):
+        visits = [Visit(f"{source} {number}", 2, source) for number in range(3 if program is SHOP else 1)]
+        engine, number = hosts.engine_of(house), key_of(house, program)
+        bring(engine, visits, authorizer_id=number, settings=settings, now=now)
+    choose(hosts.login(client, "admin"), house, SHOP, VIEWER.name)
+    manager = hosts.login(house.test_client(), "manager")
+    asks = "by=utm_source&step=visit&step=visit&start=visit&window=last_7&metric=users&number=users&format=csv&name=x"
+    for one, two in ((OTHER, SHOP), (SHOP, OTHER)):
+        answer = manager.get(f"/minicode/analysis/{page}?appid={one.appid}&appid={two.appid}&{asks}")
+
+        assert answer.status_code < 500
+        assert "zz-foreign" not in answer.get_data(as_text=True), one
+    alone = manager.get(f"/minicode/analysis/{page}?appid={OTHER.appid}&{asks}")
+    assert 200 == alone.status_code
+    assert page in ("visitors", "save") or "our-own" in alone.get_data(as_text=True)

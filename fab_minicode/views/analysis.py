@@ -32,7 +32,7 @@ from fab_minicode.views import analysis_form as forms
 from fab_minicode.views import analysis_reasons as reasons
 from fab_minicode.views import analysis_words as words
 from fab_minicode.views.analysis_answer import Reader, is_empty
-from fab_minicode.views.analysis_fields import is_form
+from fab_minicode.views.analysis_fields import about, is_form
 from fab_minicode.views.analysis_form import Form
 from fab_minicode.views.analysis_numbers import over_time, with_sparks
 from fab_minicode.views.analysis_page import Page, answered, problem_of
@@ -181,8 +181,7 @@ def _asked(appid: str, fields: MultiDict[str, str]) -> Asked:
         return _checked(form, lambda: parse(forms.question_of(form)))
     if not set(fields) - LOOKS:
         return _checked(blank, lambda: parse(forms.question_of(blank))) if appid else Asked(blank, None, {})
-    linked = fields.copy()
-    linked.setdefault("appid", appid)
+    linked = about(appid, fields)
     asked = _checked(blank, lambda: from_args(linked))
     if asked.question is None:
         return asked

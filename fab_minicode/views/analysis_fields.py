@@ -67,6 +67,18 @@ class Span:
         return {"last_days": int(self.name)} if self.name.isdigit() else self.name
 
 
+def about(appid: str, fields: MultiDict[str, str]) -> MultiDict[str, str]:
+    """
+    Return an address's fields, about this mini program and no other; "" leaves them as they are.
+
+    Whoever may see it was asked of one mini program; an address that names a second one would be answered about that.
+    """
+    asked = fields.copy()
+    if appid:
+        asked.setlist("appid", [appid])
+    return asked
+
+
 def is_form(fields: MultiDict[str, str]) -> bool:
     """Whether the query string comes from a page's form."""
     return bool(fields.get(FORM))

@@ -16,7 +16,7 @@ from fab_minicode.acquisition.journey_doubts import funnel_sql
 from fab_minicode.acquisition.scope import number_from, step_from_text, step_to_text, write_step
 from fab_minicode.questions import FUNNEL
 from fab_minicode.views import scope_form
-from fab_minicode.views.analysis_fields import is_form
+from fab_minicode.views.analysis_fields import about, is_form
 from fab_minicode.views.journey_pages import Asked, Journey, JourneyPages
 from fab_minicode.views.journey_words import step_name
 from fab_minicode.views.scope_form import ScopeForm
@@ -80,8 +80,7 @@ def _asked(appid: str) -> Asked:
         form = _read_form(appid)
         question, problems = scope_form.checked(lambda: parse(_question_of(form)))
         return Asked(form, question, problems)
-    linked = fields.copy()
-    linked.setdefault("appid", appid)
+    linked = about(appid, fields)
     question, problems = scope_form.checked(lambda: from_args(linked))
     if question is None:
         return Asked(_read_form(appid), None, problems)

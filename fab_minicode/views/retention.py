@@ -17,7 +17,7 @@ from fab_minicode.acquisition.retention_question import from_args, parse
 from fab_minicode.acquisition.scope import step_from_text, step_to_text
 from fab_minicode.questions import RETENTION
 from fab_minicode.views import scope_form
-from fab_minicode.views.analysis_fields import is_form, known
+from fab_minicode.views.analysis_fields import about, is_form, known
 from fab_minicode.views.journey_pages import Asked, Journey, JourneyPages
 from fab_minicode.views.journey_words import STARTS
 from fab_minicode.views.scope_form import ScopeForm
@@ -101,8 +101,7 @@ def _asked(appid: str) -> Asked:
         return _checked(form)
     if not scope_form.is_asked():
         return _checked(RetentionForm(ScopeForm(appid))) if appid else Asked(RetentionForm(ScopeForm()))
-    linked = fields.copy()
-    linked.setdefault("appid", appid)
+    linked = about(appid, fields)
     question, problems = scope_form.checked(lambda: from_args(linked))
     if question is None:
         return Asked(RetentionForm(ScopeForm(appid)), None, problems)

@@ -21,6 +21,7 @@ from fab_minicode.models import Authorizer
 from fab_minicode.runtime import now, runtime
 from fab_minicode.views import analysis_words as words
 from fab_minicode.views.analysis_answer import metric_name
+from fab_minicode.views.analysis_fields import about
 from fab_minicode.views.analysis_tabs import AnalysisPages
 from fab_minicode.views.code_forms import ConfirmForm
 from fab_minicode.views.scope_form import problem_of
@@ -106,8 +107,7 @@ class MinicodeVisitorsView(AnalysisPages, BaseView):
 
 def _asked(appid: str) -> tuple[Question, Cell]:
     """Return the question of the address, and which of its numbers is meant: ``number``, ``group``, ``others``."""
-    linked = request.args.copy()
-    linked.setdefault("appid", appid)
+    linked = about(appid, request.args)
     question = from_args(linked)
     asked: dict[str, Any] = {}
     if request.args.get("number"):
