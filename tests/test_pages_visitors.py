@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from sqlalchemy import select
@@ -88,6 +89,14 @@ def test_who_they_are_is_as_many_as_the_number_and_leads_to_one_of_them_and_to_a
 
     assert "Poster people" in listed
     assert "Ad source is poster" in " ".join(listed.split())
+
+
+def test_what_leads_on_from_who_they_are_names_the_one_mini_program_that_was_asked_about(shop):
+    page = read(shop, f"{PAGES}/visitors?appid={APPID}&appid=wx0&metric=users&window=last_30")
+    led = [parse_qs(urlsplit(link).query).get("appid") for link in page.links if "metric=users" in link]
+
+    assert led
+    assert all([APPID] == one for one in led)
 
 
 def test_a_segment_is_made_changed_and_deleted_by_its_form(shop):

@@ -53,12 +53,12 @@ class MinicodeFunnelView(JourneyPages, BaseView):
     def funnel(self) -> ResponseReturnValue:
         """Count the funnel that the address carries."""
         journey = Journey(
-            FUNNEL, _asked, lambda question: question.steps, _starters, _summary, _more, recount=funnel_sql
+            FUNNEL, _asked, lambda question: question.steps, _started, _summary, _more, recount=funnel_sql
         )
         return self.journey_page(journey)
 
 
-def _starters(answer: Mapping[str, Any]) -> int:
+def _started(answer: Mapping[str, Any]) -> int:
     return int(answer["totals"]["steps"][0]["users"])
 
 

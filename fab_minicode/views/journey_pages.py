@@ -50,7 +50,7 @@ class Journey:
         kind: One of ``questions.KINDS``; also the name of its template.
         asked: AppID of the mini program -> what the request asks.
         steps: The steps of a question that must be on offer.
-        starters: Answer -> how many took the first step.
+        started: Answer -> how many took the first step.
         summary: ``(shown, answer)`` -> the answer as one sentence, read out when it changes.
         more: What the templates show beside; gets what is asked.
         recount: ``(connection, question, settings=, now=)`` -> the SQL that counts its totals again.
@@ -59,7 +59,7 @@ class Journey:
     kind: str
     asked: Callable[[str], Asked]
     steps: Callable[[Any], tuple[str | None, ...]]
-    starters: Callable[[Mapping[str, Any]], int]
+    started: Callable[[Mapping[str, Any]], int]
     summary: Callable[[Shown, Mapping[str, Any]], str]
     more: Callable[[Asked], dict[str, Any]]
     recount: Callable[..., Recount]
@@ -83,7 +83,7 @@ class JourneyPages(SavedQuestionPages, AnalysisPages):
         steps = journey.steps(asked.question) if asked.question is not None else ()
         shown, template = self.shown(at), f"fab_minicode/_{journey.kind}.html"
         empty = None
-        if answer and authorizer is not None and not journey.starters(answer):
+        if answer and authorizer is not None and not journey.started(answer):
             empty = self._why_empty(kind, asked.question, authorizer, shown)
         return self.page(
             template if is_part else "fab_minicode/journey.html",

@@ -60,12 +60,12 @@ class MinicodeRetentionView(JourneyPages, BaseView):
     def retention(self) -> ResponseReturnValue:
         """Count the retention that the address carries."""
         journey = Journey(
-            RETENTION, _asked, lambda question: (question.returns,), _starters, _summary, _more, recount=retention_sql
+            RETENTION, _asked, lambda question: (question.returns,), _started, _summary, _more, recount=retention_sql
         )
         return self.journey_page(journey)
 
 
-def _starters(answer: Mapping[str, Any]) -> int:
+def _started(answer: Mapping[str, Any]) -> int:
     return int(answer["totals"]["starts"])
 
 

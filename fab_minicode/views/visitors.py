@@ -53,7 +53,8 @@ class MinicodeVisitorsView(AnalysisPages, BaseView):
             found = who.people(connection, int(authorizer.id), crowd, page=_page(), settings=settings, now=at)
         except InvalidInput as error:
             problems = problem_of(error)
-        linked: dict[str, Any] = {key: request.args.getlist(key) for key in request.args if key not in _OWN}
+        asked = about(str(authorizer.appid), request.args)
+        linked: dict[str, Any] = {key: asked.getlist(key) for key in asked if key not in _OWN}
         return self.page(
             "fab_minicode/visitors.html",
             at=at,
