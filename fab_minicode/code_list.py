@@ -8,7 +8,7 @@ one page, counting stops at :data:`COUNT_LIMIT`, and no picture is loaded with a
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,9 @@ ORDERS: dict[str, tuple[Any, ...]] = {
     "changed_at": (Code.changed_at, Code.id),
 }
 
+BY_USERS = "users"
+"""The order by numbers that the caller counted: known to :func:`find` where it gets them."""
+
 
 @dataclass(frozen=True)
 class CodeFilter:
@@ -49,7 +52,7 @@ class CodeFilter:
         q: Text that the name or the creator contains, in any case; wildcards have no meaning in it.
         kind: Name of a kind, or None; so are ``source`` (utm_source), ``campaign`` (utm_campaign), ``creator`` (name).
         since: Created at or after this aware instant; ``until``: created before it.
-        order: A word of :data:`ORDERS`, with ``-`` before it for descending.
+        order: A word of :data:`ORDERS` or :data:`BY_USERS`, with ``-`` before it for descending.
         page: From 0; ``page_size``: 1 to 100. Values outside are brought inside.
     """
 
@@ -75,7 +78,13 @@ class CodePage:
     count_is_exact: bool
 
 
-def find(session: Any, wanted: CodeFilter, *, narrow: Callable[[Any], Any] | None = None) -> CodePage:
+def find(
+    session: Any,
+    wanted: CodeFilter,
+    *,
+    narrow: Callable[[Any], Any] | None = None,
+    users: Mapping[int, int] | None = None,
+) -> CodePage:
     """
     Return one page of live codes.
 
@@ -83,20 +92,32 @@ def find(session: Any, wanted: CodeFilter, *, narrow: Callable[[Any], Any] | Non
         session: A session.
         wanted: Search, filters, order and page.
         narrow: Takes a select of codes and returns it with conditions of the host added (row scope); None adds none.
+        users: Id of a code -> its users, for the order :data:`BY_USERS`; a code that is missing has none.
 
     Raises:
         InvalidInput: For an unknown order (field ``order``).
     """
     conditions = _conditions(wanted)
-    order = _order(wanted.order)
     size = min(max(wanted.page_size, 1), MAX_PAGE_SIZE)
     page = min(max(wanted.page, 0), _LAST_PAGE)
     scope = narrow or _unchanged
+    if users is not None and wanted.order.removeprefix("-") == BY_USERS:
+        matching = scope(select(Code.id).where(*conditions)).order_by(*_order("-changed_at"))
+        return _by_users(session, matching, users, wanted.order.startswith("-"), slice(page * size, (page + 1) * size))
+    order = _order(wanted.order)
     ids = scope(select(Code.id).where(*conditions)).order_by(*order).limit(size).offset(page * size).subquery()
     rows = session.execute(select(Code).join(ids, ids.c.id == Code.id).order_by(*order)).scalars().all()
     matching = scope(select(literal(1).label("one")).select_from(Code).where(*conditions))
     counted = _count(session, matching, page * size, size, len(rows))
     return CodePage(list(rows), min(counted, COUNT_LIMIT), counted <= COUNT_LIMIT)
+
+
+def _by_users(session: Any, matching: Any, users: Mapping[int, int], descending: bool, part: slice) -> CodePage:
+    """Put all matching ids in order here: their numbers stand in tallies, where no SQL can sort by them."""
+    ids = session.execute(matching).scalars().all()
+    shown = sorted(ids, key=lambda number: users.get(number, 0), reverse=descending)[part]
+    rows = {code.id: code for code in session.execute(select(Code).where(Code.id.in_(shown))).scalars()}
+    return CodePage([rows[number] for number in shown if number in rows], len(ids), True)
 
 
 def _unchanged(statement: Any) -> Any:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
+from fab_minicode.models import Code
 from tests import hosts
 
 CODES = "/minicode/codes"
@@ -99,3 +103,17 @@ def send(client: FlaskClient, address: str, **fields: str):
 def make(client: FlaskClient, **changed: str):
     """Send the form of a new code; ``FIELDS`` with some values changed."""
     return send(client, f"{CODES}/add", **{**FIELDS, **changed})
+
+
+def rows(app: Flask, *columns: Any) -> list[Any]:
+    """Return columns of every row of a table, in the order of the first."""
+    with hosts.database(app) as session:
+        return list(session.execute(select(*columns).order_by(*columns[:1])).all())
+
+
+def only_code(app: Flask) -> Code:
+    """Return the one code there is, detached."""
+    with hosts.database(app) as session:
+        code = session.execute(select(Code)).scalar_one()
+        session.expunge_all()
+        return code

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from fab_minicode import code_list, codes
 from fab_minicode.code_list import COUNT_LIMIT, ORDERS, CodeFilter
 from fab_minicode.errors import InvalidInput, Missing
-from fab_minicode.models import Base, CodeImage
+from fab_minicode.models import Base, Code, CodeImage
 from fab_minicode.utm import UTM_FIELDS, Utm
 from tests import databases
 from tests.stories import APPID, CHEN, NOW, WANG, authorizer, draft, many_codes
@@ -111,6 +111,25 @@ def test_every_order_orders_and_the_newest_or_oldest_of_equals_follows(session, 
 
     assert keys == sorted(keys, reverse=word.startswith("-"))
     assert 4 == len(set(keys))
+
+
+def test_the_order_of_numbers_has_the_newest_change_first_among_equals_and_knows_search_pages_and_scope(session, shop):
+    made = {name: plan(session, name, hours) for hours, name in enumerate(("none", "few", "most", "no one"))}
+    users = {made["few"].id: 2, made["most"].id: 7, 10**6: 99}
+
+    def found(order, **wanted):
+        narrow = wanted.pop("narrow", None)
+        page = code_list.find(session, CodeFilter(APPID, order=order, **wanted), narrow=narrow, users=users)
+        return [code.name for code in page.rows], page.count
+
+    assert (["most", "few", "no one", "none"], 4) == found("-users")
+    assert (["no one", "none", "few", "most"], 4) == found("users")
+    assert (["no one"], 4) == found("-users", page=2, page_size=1)
+    assert ([], 4) == found("-users", page=9)
+    assert (["no one", "none"], 2) == found("-users", q="no")
+    assert (["few", "none"], 2) == found("-users", narrow=lambda select: select.where(Code.name.in_(("few", "none"))))
+    with pytest.raises(InvalidInput):
+        names(session, order="-users")
 
 
 @pytest.mark.parametrize("word", ["", "-", "remark", "--name", "users7", "name; DROP TABLE"])

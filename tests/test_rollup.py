@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from fab_minicode.acquisition import query
 from fab_minicode.acquisition.question import parse
 from fab_minicode.acquisition.rollup import roll_up, roll_up_all
+from fab_minicode.acquisition.tally import FEW
 from fab_minicode.errors import InvalidInput, Missing
 from fab_minicode.models import Attribution
 from fab_minicode.models.acquisition import COUNTED, TEST
@@ -367,8 +368,32 @@ def test_the_list_shows_the_users_of_each_code(engine):
         users = query.users_by_code(connection, authorizer_id, ids, settings=SETTINGS, now=NOW)
         nothing = query.users_by_code(connection, authorizer_id, [], settings=SETTINGS, now=NOW)
 
+        brought = query.users_of_codes(connection, authorizer_id, settings=SETTINGS, now=NOW)
+
     assert dict(zip(ids, (0, 1, 0, 1), strict=True)) == users
     assert {} == nothing
+    assert {codes[1].id: 1, codes[3].id: 1} == brought
+
+
+def test_users_of_every_code_are_people_not_visits_whether_few_or_many_came_on_a_day(engine):
+    authorizer_id, _, codes = worlds.mini_program(engine, 7)
+    crowd, few, both = (code.short_key for code in (codes[1], codes[2], codes[3]))
+    told = [Told(f"v{n}", THEN, short_key=crowd, authorizer_id=authorizer_id) for n in range(FEW + 40)]
+    told += [Told(f"v{n}", THEN - DAY, short_key=crowd, authorizer_id=authorizer_id) for n in range(3)]
+    told += [Told(f"v{n % 2}", THEN + MINUTE - n * HOUR, short_key=few, authorizer_id=authorizer_id) for n in range(9)]
+    told += [Told(f"w{n}", THEN - DAY, short_key=both, authorizer_id=authorizer_id) for n in range(FEW + 9)]
+    told += [Told(f"w{n}", THEN - 2 * DAY, short_key=both, authorizer_id=authorizer_id) for n in range(4, FEW + 11, 9)]
+    told += [Told("long ago", THEN - 9 * DAY, short_key=few, authorizer_id=authorizer_id)]
+    rolled(engine, told)
+    with engine.connect() as connection:
+        brought = query.users_of_codes(connection, authorizer_id, settings=SETTINGS, now=NOW)
+        one_by_one = query.users_by_code(
+            connection, authorizer_id, [code.id for code in codes], settings=SETTINGS, now=NOW
+        )
+
+    late = {f"w{n}" for n in range(4, FEW + 11, 9)} - {f"w{n}" for n in range(FEW + 9)}
+    assert {codes[1].id: FEW + 40, codes[2].id: 2, codes[3].id: FEW + 9 + len(late)} == brought
+    assert one_by_one == {code.id: brought.get(code.id, 0) for code in codes}
 
 
 def test_the_headline_counts_people_whom_advertising_brought(engine, shop):

@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import numpy as np
 from sqlalchemy.engine import Connection
 
 from fab_minicode.acquisition import bulk
@@ -19,6 +20,7 @@ from fab_minicode.acquisition.crowds import Crowd, union_of
 from fab_minicode.acquisition.facts import TOUCH
 from fab_minicode.acquisition.freshness import freshness
 from fab_minicode.acquisition.metrics import VISIT
+from fab_minicode.acquisition.pages import grouped
 from fab_minicode.acquisition.plan import READS
 from fab_minicode.acquisition.question import Question
 from fab_minicode.acquisition.sources import Days
@@ -97,6 +99,24 @@ def users_by_code(
     for _, number, tally in rows if crowds else ():
         crowds[number].add(tally)
     return {number: len(crowd.visitors()) for number, crowd in crowds.items()}
+
+
+def users_of_codes(
+    connection: Connection, authorizer_id: int, *, settings: Settings, now: dt.datetime
+) -> dict[int, int]:
+    """Return the same for every code that has a user, deleted ones too: what a list is put in order by."""
+    days = Days(connection, authorizer_id, _WEEK.resolve(now, settings.zone), times=False)
+    found = days.read(VISIT, _LAST_ROUTES, "code")
+    short = dict(grouped(np.unique(found.together.pairs())).by_value())
+    crowds: dict[int, Crowd] = {}
+    for _, number, tally in found.single:
+        crowds.setdefault(number, Crowd()).add(tally)
+    for number, crowd in crowds.items():
+        if number in short:
+            crowd.add(short.pop(number))
+    users = {number: len(ids) for number, ids in short.items()}
+    users |= {number: len(crowd.visitors()) for number, crowd in crowds.items()}
+    return {number: count for number, count in users.items() if number}
 
 
 def authorizer_id(connection: Connection, appid: str) -> int:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from flask import url_for
 
-from fab_minicode.code_list import ORDERS, CodeFilter
+from fab_minicode.code_list import BY_USERS, ORDERS, CodeFilter
 from fab_minicode.kinds import KINDS
 from fab_minicode.utm import normalise
 
@@ -29,7 +29,7 @@ class Browsing:
     Attributes:
         given: The usable part of the query string, by name; what was odd is left out.
         appid: AppID of the mini program; "" where there is none.
-        order: A word of ``code_list.ORDERS``, ``-`` before it for descending.
+        order: A word of ``code_list.ORDERS`` or ``code_list.BY_USERS``, ``-`` before it for descending.
         page: From 0.
         page_size: One of :data:`PAGE_SIZES`.
     """
@@ -39,6 +39,11 @@ class Browsing:
     order: str
     page: int
     page_size: int
+
+    @property
+    def by_users(self) -> bool:
+        """Whether the list is in the order of numbers, which have to be counted for it."""
+        return self.order.removeprefix("-") == BY_USERS
 
     @property
     def narrowed(self) -> bool:
@@ -66,8 +71,8 @@ class Browsing:
             return self.link(order=f"-{column}"), "ascending"
         if self.order == f"-{column}":
             return self.link(order=column), "descending"
-        # Instants are interesting from the newest, words from A.
-        return self.link(order=f"-{column}" if column.endswith("_at") else column), "none"
+        # Instants are interesting from the newest, numbers from the largest, words from A.
+        return self.link(order=f"-{column}" if column.endswith("_at") or column == BY_USERS else column), "none"
 
     def filter(self, zone: ZoneInfo) -> CodeFilter:
         """Return what ``code_list.find`` looks for; the days of ``since`` and ``until`` are both included."""
@@ -87,19 +92,23 @@ class Browsing:
         )
 
 
-def read(args: Mapping[str, str], appid: str) -> Browsing:
-    """Read a query string. What is unknown, malformed or out of range counts as not given."""
+def read(args: Mapping[str, str], appid: str, *, numbers: bool = False) -> Browsing:
+    """
+    Read a query string. What is unknown, malformed or out of range counts as not given.
+
+    ``numbers``: whether the person may read them, and so put codes in their order.
+    """
     given = {field: normalise(args.get(field, "")) for field in _FIELDS}
     if given["kind"] not in {kind.name for kind in KINDS}:
         given["kind"] = ""
     for field in ("since", "until"):
         given[field] = given[field] if day_of(given[field]) else ""
-    order = args.get("order", "")
+    order, orders = args.get("order", ""), (*ORDERS, BY_USERS) if numbers else tuple(ORDERS)
     size = _whole(args.get("page_size", ""), DEFAULT_PAGE_SIZE)
     return Browsing(
         given={field: value for field, value in given.items() if value},
         appid=appid,
-        order=order if order.removeprefix("-") in ORDERS else DEFAULT_ORDER,
+        order=order if order.removeprefix("-") in orders else DEFAULT_ORDER,
         page=min(_whole(args.get("page", ""), 0), _LAST_PAGE),
         page_size=size if size in PAGE_SIZES else DEFAULT_PAGE_SIZE,
     )

@@ -92,15 +92,18 @@ class MinicodeCodesView(GhostsMixin, ModelView):
 
     def _browsed(self, authorizer: Authorizer, at: dt.datetime) -> dict[str, Any]:
         settings = runtime().settings
-        browsing = code_browsing.read(request.args, str(authorizer.appid))
-        found = code_list.find(self.db, browsing.filter(settings.zone), narrow=self.narrow())
         may = self.may()
+        browsing = code_browsing.read(request.args, str(authorizer.appid), numbers=may.analyse)
+        users = None
+        if browsing.by_users:
+            users = query.users_of_codes(self.db.connection(), int(authorizer.id), settings=settings, now=at)
+        found = code_list.find(self.db, browsing.filter(settings.zone), narrow=self.narrow(), users=users)
         shared: dict[str, Any] = {
             "may": may,
             "shown": self.shown(at),
             "browsing": browsing,
             "found": found,
-            "users": self._users(may, found.rows, at),
+            "users": self._users(may, found.rows, at) if users is None else users,
             "words": code_words,
         }
         headline = None
