@@ -7,7 +7,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from fab_minicode.acquisition import query
@@ -15,13 +15,14 @@ from fab_minicode.acquisition.caps import TOO_MANY
 from fab_minicode.acquisition.question import parse
 from fab_minicode.acquisition.rollup import roll_up
 from fab_minicode.acquisition.verify import verify
-from fab_minicode.models import Code
+from fab_minicode.models import Code, Value
 from tests import stories, worlds
 from tests.events import Told, store
 
 NOW = dt.datetime(2026, 11, 20, 9, 30, tzinfo=dt.timezone.utc)
 SETTINGS = replace(worlds.settings_in("Asia/Shanghai"), utm_values_per_day=10)
 DAY = 86_400_000
+POSTER = ("poster", "", "", "", "")
 THEN = int(NOW.timestamp() * 1000) - 2 * DAY
 
 
@@ -82,6 +83,48 @@ def test_each_field_has_its_own_bound(engine, shop):
     assert {"poster": 12} == visits(engine)
     assert {TOO_MANY: 2} | {f"c{n}": 1 for n in range(10)} == visits(engine, "utm_campaign")
     assert {f"m{n}": 4 for n in range(3)} == visits(engine, "utm_medium")
+
+
+def test_pages_and_entry_scenes_have_a_bound_with_and_without_a_touch(engine):
+    authorizer_id, appid, codes = worlds.mini_program(engine, 7)
+    touched = [Told(f"v{n}", THEN + n, page=f"pages/{n}", scene=f"{n}", utm=POSTER, number=n) for n in range(6)]
+    bare = [Told(f"w{n}", THEN + 60 + n, page=f"pages/{n}", scene=f"{n}", number=n) for n in range(3, 15)]
+    rolled(engine, *([replace(one, authorizer_id=authorizer_id) for one in batch] for batch in (touched, bare)))
+    pages = visits(engine, "landing_page", appid=appid)
+
+    assert {f"pages/{n}": 2 if 3 <= n < 6 else 1 for n in range(10)} | {TOO_MANY: 5} == pages
+    assert {f"{n}": 2 if 3 <= n < 6 else 1 for n in range(10)} | {TOO_MANY: 5} == visits(engine, "scene", appid=appid)
+    assert agrees(engine)
+
+    with engine.connect() as connection:
+        printed = connection.execute(select(Code.page).where(Code.id == codes[0].id)).scalar_one()
+    rolled(engine, [Told("x", THEN + 900, page=printed, scene="3", authorizer_id=authorizer_id)])
+
+    assert 1 == visits(engine, "landing_page", appid=appid)[printed]
+    assert agrees(engine)
+
+
+def test_names_of_custom_events_have_a_bound_and_the_rest_is_one_event(engine, shop):
+    def orders(names, since):
+        came = [Told("a", since, number=-1)]
+        return came + [Told("a", since + 1 + n, name=name, number=n) for n, name in enumerate(names)]
+
+    rolled(engine, orders([f"e{n}" for n in range(8)], THEN))
+    rolled(engine, orders(["e3", *(f"f{n}" for n in range(6))], THEN + 60_000))
+    rolled(engine, orders(["f5"], THEN + DAY))
+    expected = {f"e{n}": 2 if n == 3 else 1 for n in range(8)} | {"f0": 1, "f1": 1, "f5": 1, TOO_MANY: 4}
+    counted = {}
+    with engine.connect() as connection:
+        for name in expected:
+            metrics = [{"event": name, "as": "times"}]
+            asked = {"appid": stories.APPID, "metrics": metrics, "window": {"last_days": 30}}
+            found = query.answer(connection, parse(asked), settings=SETTINGS, now=NOW)
+            counted[name] = found.as_json()["totals"][f"{name}.times"]
+        names = connection.execute(select(Value.value).where(Value.dimension == "event")).scalars().all()
+
+    assert expected == counted
+    assert sorted(expected) == sorted(names)
+    assert agrees(engine)
 
 
 def test_codes_and_values_that_codes_carry_are_never_bounded_and_take_no_room(engine):

@@ -120,7 +120,7 @@ WRONGS = (
     (
         "a source that nobody carried",
         update(Context.__table__).values(utm_medium=Context.utm_source).where(Context.utm_source > 0),
-        "['poster', 'autumn', 'poster', '', '']",
+        "('poster', 'autumn', 'poster', '', '')",
     ),
 )
 

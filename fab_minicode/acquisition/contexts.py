@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sqlalchemy.engine import Connection
 
 from fab_minicode.acquisition import bulk
-from fab_minicode.acquisition.caps import Caps
+from fab_minicode.acquisition.caps import BOUNDED, EVENT, Caps
 from fab_minicode.acquisition.dimensions import DIMENSIONS, NAMES
 from fab_minicode.models import Code, Ghost
 from fab_minicode.models.acquisition import Context, Value
@@ -25,9 +25,6 @@ from fab_minicode.scene import compose_scene
 Numbers = npt.NDArray[np.int64]
 Values = tuple[int, ...]
 """A context: the numbers of its values in the order of ``DIMENSIONS``, 0 where not set."""
-
-EVENT = "event"
-"""The dimension under which the names of custom events stand in ``minicode_values``."""
 
 NOTHING: Values = (0,) * len(DIMENSIONS)
 _OF_TOUCH = tuple(dimension.of_touch for dimension in DIMENSIONS)
@@ -38,7 +35,6 @@ _MIXER = np.uint64(0x9E3779B97F4A7C15)
 _UTM_OF_ENTRY = ("source", "campaign", "medium", "content", "term")
 """Their order in an entry (``trackers.events.Entry.stored``)."""
 
-_UTM_NAMES = tuple(f"utm_{name}" for name in _UTM_OF_ENTRY)
 _ENTRY_LENGTH = 10
 """An entry without a scene of others has one element less."""
 
@@ -72,7 +68,7 @@ class Contexts:
         carried = bulk.columns_of([row if len(row) == _ENTRY_LENGTH else [*row, None] for row in rows])
         codes = _Codes(self._connection, self._authorizer_id, carried)
         columns = codes.touches(carried) | {"landing_page": carried[0], "scene": carried[1]}
-        tight = [name for name in _UTM_NAMES if caps.may_bind(name, columns[name])]
+        tight = [name for name in BOUNDED if caps.may_bind(name, columns[name])]
         unknown = {entry: one for entry, one in zip(distinct, codes.unknown, strict=True) if one is not None}
         if not tight:
             numbers = dict(zip(distinct, self._of_columns(columns), strict=True))

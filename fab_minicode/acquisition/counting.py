@@ -7,7 +7,7 @@ Runs inside the roll-up's transaction. Nothing here commits.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -80,7 +80,9 @@ def count(connection: Connection, authorizer_id: int, claimed: Claimed, *, setti
     zone = settings.zone
     contexts = Contexts(connection, authorizer_id)
     days = days_of(np.array(claimed.times_ms, np.int64), zone)
-    own, unknown = _own_contexts(claimed, days, contexts, Caps(connection, authorizer_id, settings.utm_values_per_day))
+    caps = Caps(connection, authorizer_id, settings.utm_values_per_day)
+    claimed = replace(claimed, names=caps.bounded_events(days.tolist(), claimed.names))
+    own, unknown = _own_contexts(claimed, days, contexts, caps)
     _note_first_visits(connection, authorizer_id, claimed, own, contexts)
     visitors = Visitors(connection, authorizer_id, list(claimed.visitors), contexts=own)
     new = _moments(claimed, visitors, own, contexts, zone).ordered()

@@ -17,8 +17,8 @@ from sqlalchemy.engine import Connection
 
 from fab_minicode.acquisition import groups, journeys
 from fab_minicode.acquisition.answer import Freshness
+from fab_minicode.acquisition.caps import EVENT
 from fab_minicode.acquisition.conditions import conditions_of
-from fab_minicode.acquisition.contexts import EVENT
 from fab_minicode.acquisition.crowds import Segment
 from fab_minicode.acquisition.freshness import freshness
 from fab_minicode.acquisition.funnel_question import DEFINITION, FunnelQuestion

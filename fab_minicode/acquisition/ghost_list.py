@@ -158,7 +158,7 @@ def _values(days: Days) -> list[Found]:
     names: dict[int, tuple[str, ...]] = {}
     for number, *values in rows:
         page, *utm = (texts.get(value, "") for value in values)
-        if tuple(utm) not in carried and TOO_MANY not in utm:
+        if tuple(utm) not in carried and TOO_MANY not in (page, *utm):
             names[number] = (page, *utm)
     came = _came(days.rows(VISIT, ("own",), CONTEXT), names)
     return [Found(VALUES, page, "", Utm(*utm), **visits.facts()) for (page, *utm), visits in came.items()]

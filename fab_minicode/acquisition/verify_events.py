@@ -154,7 +154,8 @@ class _Batch:
         if decision is None:
             return "no decision", "one decision"
         self.decided += 1
-        if decision.event_id != self._texts.event_ids.get(name, -1):
+        ids = self._texts.event_ids
+        if decision.event_id not in (ids.get(name, -1), ids.get(TOO_MANY, -1) if name else 0):
             return self._texts.event(decision.event_id), f"event:{name}" if name else "visit"
         if name is not None:
             return None
@@ -170,15 +171,15 @@ class _Batch:
     def _context_fault(self, decision: Decision, own: Carried, entry: list[Any]) -> tuple[str, str] | None:
         page, scene, *utm, short_key, match_key = entry[:9]
         has_scene = bool(short_key or entry[9:])
-        if (own.landing_page, own.scene) != (page or "", scene or ""):
+        place = own.landing_page, own.scene
+        if place != _bounded(place, (page or "", scene or "")):
             return f"{own.landing_page!r}, {own.scene!r}", f"{page!r}, {scene!r}"
         if decision.route == CARRIED:
             return ("no touch of its own", repr(utm)) if utm[0] else None
-        found = [getattr(own, name) for name in _UTM]
+        found = tuple(getattr(own, name) for name in _UTM)
         # A scene gives its code's values (whose, may have been decided by an adoption), else the query's own count.
         expected = [*own.code.utm] if own.code is not None and has_scene and own.code.match_key != match_key else utm
-        bounded = [one if one == TOO_MANY else other for one, other in zip(found, expected, strict=True)]
-        if decision.route != OWN or found != bounded:
+        if decision.route != OWN or found != _bounded(found, expected):
             return repr(found), repr(expected)
         return None
 
@@ -226,6 +227,11 @@ class Carried(NamedTuple):
     code: Known | None
     landing_page: str
     scene: str
+
+
+def _bounded(found: Sequence[str], expected: Sequence[str]) -> tuple[str, ...]:
+    """Return what is expected, where it was within the bound (``acquisition.caps``)."""
+    return tuple(one if one == TOO_MANY else other for one, other in zip(found, expected, strict=True))
 
 
 def _halves(visitor: bytes) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from fab_minicode.acquisition.contexts import EVENT
+from fab_minicode.acquisition.caps import EVENT
 from fab_minicode.acquisition.dimensions import NAMES
 from fab_minicode.acquisition.facts import CONTEXT, TOUCH
 from fab_minicode.acquisition.metrics import VISIT

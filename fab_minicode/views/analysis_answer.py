@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fab_minicode.acquisition.caps import TOO_MANY
-from fab_minicode.acquisition.vocabulary import ALIASED
+from fab_minicode.acquisition.caps import BOUNDED, TOO_MANY
 from fab_minicode.views import analysis_words as words
 from fab_minicode.views.analysis_times import Days, Times
 from fab_minicode.views.analysis_units import attribution_of, figure, plain
@@ -116,7 +115,7 @@ def value_cell(dimension: str, row: Json, answer: Json) -> Cell:
         return replace(named, badge=_("deleted"), code_id=row["code_id"]) if row["code_deleted"] else named
     if value is None:
         return Cell(str(words.NOT_SET), is_quiet=True)
-    if value == TOO_MANY and dimension in ALIASED:
+    if value == TOO_MANY and dimension in BOUNDED:
         name, hint = words.TOO_MANY_VALUES
         return Cell(str(name), note=str(hint), is_quiet=True)
     if dimension == SEGMENT:
