@@ -21,7 +21,7 @@ from flask import current_app
 from flask.cli import ScriptInfo, with_appcontext
 from sqlalchemy import create_engine, select
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from fab_minicode import audit, authorizers, handing_over, migrations, pushes, upkeep
 from fab_minicode.acquisition import erasure, rollup
@@ -40,7 +40,24 @@ from fab_minicode.views import messages
 from fab_minicode.views.teams import heir_named
 
 
-@click.group()
+class _Commands(click.Group):
+    """Commands that say in one line when the tables are not there."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except (OperationalError, ProgrammingError) as error:
+            if not _names_a_missing_table(error):
+                raise
+            raise click.ClickException("our tables are missing or old: run `flask minicode upgrade`") from None
+
+
+def _names_a_missing_table(error: DBAPIError) -> bool:
+    text = str(error.orig).lower()
+    return any(words in text for words in ("no such table: minicode_", "no such column", "does not exist"))
+
+
+@click.group(cls=_Commands)
 def minicode() -> None:
     """WeChat mini-program codes and what they bring."""
 
@@ -81,9 +98,15 @@ def _upgrade(target: Engine) -> None:
 def roles() -> None:
     """Create the roles Minicode Viewer, Creator and Manager, or add what they lack."""
     names = grant_roles(current_app.extensions["appbuilder"].sm, runtime().settings.menu_category)
-    _record("granted", audit.Subject("roles"), names=names)
     for name in names:
         click.echo(name)
+    try:
+        _record("granted", audit.Subject("roles"), names=names)
+    except (OperationalError, ProgrammingError) as error:
+        # Roles stand in the host's tables, which may be there before ours.
+        if not _names_a_missing_table(error):
+            raise
+        click.echo("not recorded: run `flask minicode upgrade` for our own tables", err=True)
 
 
 @minicode.command("rollup")
@@ -92,7 +115,8 @@ def roles() -> None:
 def roll_up(everything: bool) -> None:
     """Count accepted events, for hosts with FAB_MINICODE_ROLLUP = "external"."""
     count = rollup.roll_up_all if everything else rollup.roll_up
-    counted = count(engine(), settings=runtime().settings, now=now())
+    with _refusals():
+        counted = count(engine(), settings=runtime().settings, now=now())
     click.echo(f"events counted: {counted}")
 
 

@@ -15,6 +15,7 @@ MinicodeError
 ├── CallbackRejected            a stranger at WeChat's door
 ├── InvitationRefused           who came back from WeChat's page on a way that is not theirs, used or too old
 ├── CollectRejected             a tracker (key, size, rate, format)
+├── EventsNotCounted            the operator: events of a mini program that the roll-up cannot count
 ├── QuotaUsedUp                 the lifetime quota of 100 000 codes over A and C, counted by us
 ├── RenderError                 the drawing of a picture
 └── WeChatError                 WeChat answered no (errcode, errmsg, rid, endpoint)
@@ -197,6 +198,21 @@ class CollectRejected(MinicodeError):
     def __init__(self, status: int, code: str, *, retry_after_seconds: int | None = None) -> None:
         super().__init__(code)
         self.status, self.code, self.retry_after_seconds = status, code, retry_after_seconds
+
+
+class EventsNotCounted(MinicodeError):
+    """
+    The roll-up counted nothing, because it fails at the events that wait; those of other mini programs are counted.
+
+    Attributes:
+        authorizer_ids: Whose events these are. The reason is the cause; its text may hold visitors' data.
+    """
+
+    code = "events_not_counted"
+
+    def __init__(self, authorizer_ids: list[int], reason: str) -> None:
+        self.authorizer_ids = authorizer_ids
+        super().__init__(f"events of mini programs {authorizer_ids} cannot be counted: {reason}")
 
 
 class QuotaUsedUp(MinicodeError):

@@ -198,7 +198,7 @@ SETTINGS: tuple[Setting, ...] = (
         "UTM_VALUES_PER_DAY",
         _number(10, 1_000_000),
         2_000,
-        "Distinct values of a UTM field, pages, scenes and event names counted per mini program and day; others as one.",
+        "Distinct values of a UTM field, pages, scenes, event names counted per mini program and day; others as one.",
     ),
     Setting(
         "COLLECT_MAX_BYTES",

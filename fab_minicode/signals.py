@@ -108,6 +108,19 @@ def begin(engine: Engine) -> Iterator[Connection]:
     _send(acts)
 
 
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """Begin a savepoint within :func:`begin`; what was announced in it is dropped when it is rolled back."""
+    acts = _begun[connection]
+    before = len(acts)
+    try:
+        with connection.begin_nested():
+            yield
+    except BaseException:
+        del acts[before:]
+        raise
+
+
 def crossed(used: int, limit: int) -> list[int]:
     """Return which of :data:`QUOTA_PERCENTS` the last one used has reached."""
     return [percent for percent in QUOTA_PERCENTS if (used - 1) * 100 < percent * limit <= used * 100]

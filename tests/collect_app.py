@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from fab_minicode.actor import SYSTEM
 from fab_minicode.authorizers import place_of
-from fab_minicode.models import Authorizer, StoredEvent
+from fab_minicode.models import Authorizer, Base, StoredEvent
 from fab_minicode.vault import Secret, Vault
 from tests import hosts
 
@@ -25,6 +25,15 @@ def make(kind: str, folder: pathlib.Path, **config: Any) -> Flask:
     """Return a host on a database of this kind; ``config`` without the prefix ``FAB_MINICODE_``."""
     ours = {f"FAB_MINICODE_{name}": value for name, value in config.items()}
     app = hosts.make_host(hosts.copy_of_template(kind, folder), **ours)
+    with hosts.engine_of(app).begin() as connection:
+        add_authorizers(connection)
+    return app
+
+
+def make_in_memory(**config: Any) -> Flask:
+    """Return the same on a SQLite database in memory: one connection for all."""
+    app = hosts.make_host("sqlite://", **{f"FAB_MINICODE_{name}": value for name, value in config.items()})
+    Base.metadata.create_all(hosts.engine_of(app))
     with hosts.engine_of(app).begin() as connection:
         add_authorizers(connection)
     return app

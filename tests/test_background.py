@@ -114,3 +114,14 @@ def test_a_forked_worker_starts_its_own_thread(engine):
     assert not roll_up.is_started
     roll_up.stop()
     wait(lambda: not threads())
+
+
+def test_in_memory_the_request_that_brought_events_counts_them_for_there_is_one_connection(tmp_path):
+    app = collect_app.make_in_memory(ROLLUP="thread")
+    client = app.test_client()
+    for number in range(20):
+        answer = client.post(NATIVE, json={"events": [visit(f"v{number}")]})
+
+        assert (202, 1) == (answer.status_code, answer.get_json()["accepted"])
+        assert [COUNTED] * (number + 1) == states(hosts.engine_of(app))
+    assert not threads()

@@ -5,10 +5,13 @@ What is sent is always valid and carries the session's CSRF token, so that only 
 """
 
 import difflib
+import re
 
 import pytest
+from sqlalchemy import delete
 
 from fab_minicode import permissions
+from fab_minicode.models import AuthorizerRole
 from fab_minicode.permissions import ROLES, menus_of
 from tests import hosts
 from tests.people import FOREIGN, FOREIGN_WORD, NOWHERE, World, names_something, text_of, told
@@ -235,6 +238,32 @@ def test_rights_of_the_public_role_open_no_more_than_they_say(world):
     assert opened
     assert opened <= {route.rule for route in HAS_PEOPLE if route.expected()["viewer"] == 200}
     assert not {rule for rule in opened if "<" in rule}
+
+
+def test_secrets_teams_and_the_audit_are_nobodys_without_a_name_whatever_the_public_role_holds(world):
+    with world.app.app_context():
+        security = world.app.extensions["appbuilder"].sm
+        public = security.find_role("Public")
+        for view_menu, names in ROLES[2].grants:
+            for name in names:
+                security.add_permission_role(public, security.find_permission_view_menu(name, view_menu))
+    with hosts.database(world.app) as session:
+        session.execute(delete(AuthorizerRole))  # no team: a stranger knows every mini program
+        session.commit()
+    asked = [route for route in HAS_PEOPLE if re.search(r"/authorizers/(?!list|show|head)|/audit/", route.rule)]
+    pages = [route for route in asked if not route.is_rest and route.rule != "/minicode/authorizers/back/<nonce>"]
+    before, wrong = world.contents(), []
+    for route in pages:
+        answer = world.knock("anonymous", route, world.own)
+        if (answer.status_code, answer.headers.get("Location", "").startswith("/login/")) != (302, True):
+            wrong.append((route.method, route.rule, answer.status_code))
+
+    assert [] == wrong
+    assert len(pages) >= 12
+    assert before == world.contents()
+    codes = world.client("anonymous").get("/minicode/codes/list/")
+    assert 200 == codes.status_code
+    assert "/authorizers/connect" not in codes.text
 
 
 # --------------------------------------------------------------------------------------------------- the pure data

@@ -14,8 +14,8 @@ from fab_minicode.acquisition import query
 from fab_minicode.acquisition.question import parse
 from fab_minicode.acquisition.rollup import roll_up, roll_up_all
 from fab_minicode.acquisition.tally import FEW
-from fab_minicode.errors import InvalidInput, Missing
-from fab_minicode.models import Attribution
+from fab_minicode.errors import EventsNotCounted, InvalidInput, Missing
+from fab_minicode.models import Attribution, StoredEvent
 from fab_minicode.models.acquisition import COUNTED, TEST
 from tests import databases, stories, worlds
 from tests.events import Told, store
@@ -353,6 +353,36 @@ def test_what_would_take_too_long_is_refused(engine, shop, changed, expected):
         ask(engine, dimensions=["utm_source"], **changed)
 
     assert expected == (refused.value.field, refused.value.limit, refused.value.actual)
+
+
+# ---------------------------------------------------------------------------------------- events that cannot be counted
+
+
+def test_events_that_cannot_be_counted_hold_up_nobody_else_and_wait_until_they_can(engine, shop):
+    with Session(engine, future=True) as session:
+        session.add(stories.authorizer("wx2"))
+        session.commit()
+    broken = [Told(f"b{n}", THEN + n, authorizer_id=2) for n in range(7)]
+    store(engine, broken)
+    entries = StoredEvent.__table__.c.entry
+    with engine.begin() as connection:
+        connection.execute(StoredEvent.__table__.update().values(entry="no JSON"))
+    store(engine, [Told(f"v{n}", THEN + 10 + n, utm=POSTER) for n in range(9)])
+
+    assert [5, 4] == [roll_up(engine, settings=SETTINGS, now=NOW, limit=5) for _ in range(2)]
+    with pytest.raises(EventsNotCounted) as refused:
+        roll_up(engine, settings=SETTINGS, now=NOW, limit=5)
+    assert [2] == refused.value.authorizer_ids
+    assert "no JSON" not in str(refused.value)
+    assert {"poster": 9} == by_source(engine, "last")
+
+    store(engine, [Told("late", THEN + 5, utm=POSTER)])
+    assert 1 == roll_up(engine, settings=SETTINGS, now=NOW)
+    with engine.begin() as connection:
+        connection.execute(StoredEvent.__table__.update().where(entries == "no JSON").values(entry=broken[0].entry))
+    assert 7 == roll_up_all(engine, settings=SETTINGS, now=NOW)
+    assert 7 == ask(engine, appid="wx2")["totals"]["visits"]
+    assert {"poster": 10} == by_source(engine, "last")
 
 
 # -------------------------------------------------------------------------------------------------------------- codes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import numpy as np
@@ -309,3 +309,15 @@ def test_what_wechat_pushes_is_told(platform_app, platform_sandbox):
     assert {"authorizer_revoked"} == set(names_of(heard[1:]))
     assert {third_party.SHOP.appid} == {appid for _, appid, _ in heard}
     assert {"component"} == {values["credential"] for *_, values in heard}
+
+
+def test_what_was_announced_in_a_savepoint_goes_with_it(engine):
+    with hearing("first_visit_of_code") as heard, signals.begin(engine) as connection:
+        signals.announce(connection, signals.first_visit_of_code, "wx-before")
+        with suppress(ValueError), signals.savepoint(connection):
+            signals.announce(connection, signals.first_visit_of_code, "wx-gone")
+            raise ValueError("away")
+        with signals.savepoint(connection):
+            signals.announce(connection, signals.first_visit_of_code, "wx-kept")
+
+    assert ["wx-before", "wx-kept"] == [sender for _, sender, _ in heard]

@@ -127,8 +127,8 @@ def _on_conflict(table: Any, update: Sequence[str]) -> str:
     return f" ON CONFLICT ({key}) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in update)
 
 
-def mark_counted(connection: Connection, keys: Sequence[bytes]) -> None:
-    """Set the state of pending events, given by their keys, ascending."""
+def mark_counted(connection: Connection, keys: Sequence[bytes], *, is_all: bool) -> None:
+    """Set the state of pending events, given by their keys, ascending; ``is_all``: no other waits between them."""
     table = StoredEvent.__tablename__
     start = f"UPDATE {table} SET state = {COUNTED} WHERE "  # noqa: S608
     if is_postgresql(connection):
@@ -137,7 +137,7 @@ def mark_counted(connection: Connection, keys: Sequence[bytes]) -> None:
     # The writer is alone here: every pending event up to the last claimed key was claimed. A range costs a third of
     # single updates; late events at its beginning would stretch it over days, so the first of them go one by one.
     # "+state": scan the keys, not the index that this statement changes.
-    single = len(keys) if len(keys) < _RANGE_FROM else len(keys) // 50
+    single = len(keys) if len(keys) < _RANGE_FROM or not is_all else len(keys) // 50
     if single:
         connection.exec_driver_sql(f"{start}key = ?", [(key,) for key in keys[:single]])
     if single < len(keys):

@@ -92,8 +92,8 @@ def event_metric(event: str, measure: str) -> Metric:
     """Return the metric of a custom event: its people (``users``), its number (``times``) or ``conversion``."""
     name, definition = f"{event}.{measure}", EVENT_DEFINITIONS[measure]
     if measure == CONVERSION:
-        return Metric(name, event, definition, "", RATIO, (event_metric(event, "users"), USERS))
-    return Metric(name, event, definition, f"event:{event}", measure)
+        return Metric(name, f"{event} ({measure})", definition, "", RATIO, (event_metric(event, "users"), USERS))
+    return Metric(name, f"{event} ({measure})", definition, f"event:{event}", measure)
 
 
 def divided(number: int, by: int) -> float | None:

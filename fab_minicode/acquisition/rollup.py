@@ -11,15 +11,17 @@ from __future__ import annotations
 import datetime as dt
 import os
 import socket
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from fab_minicode import signals
 from fab_minicode.acquisition import bulk
 from fab_minicode.acquisition.counting import Claimed, count
 from fab_minicode.acquisition.freshness import remember
+from fab_minicode.errors import EventsNotCounted
 from fab_minicode.models.acquisition import PENDING, StoredEvent
 from fab_minicode.models.leases import Lease
 from fab_minicode.settings import Settings
@@ -46,6 +48,9 @@ def roll_up(engine: Engine, *, settings: Settings, now: dt.datetime, limit: int 
     Returns:
         How many events were counted; 0 when there is nothing left to count, or somebody else has SQLite's write lock
         for longer than the engine waits.
+
+    Raises:
+        EventsNotCounted: If none was counted because counting those that wait fails.
     """
     with engine.connect() as connection:
         # A look without a lock: usually there is nothing to do.
@@ -54,15 +59,38 @@ def roll_up(engine: Engine, *, settings: Settings, now: dt.datetime, limit: int 
     with signals.begin(engine) as connection:
         if not be_alone(connection, now):
             return 0
-        rows = _claim(connection, limit)
-        oldest = (now.astimezone(settings.zone).date() - dt.timedelta(days=settings.event_retention_days)).toordinal()
-        newest: dict[int, int] = {}
-        for authorizer_id, (claimed, received_ms) in _by_authorizer(rows).items():
-            count(connection, authorizer_id, claimed, settings=settings, oldest=oldest)
+        failed: dict[int, Exception] = {}
+        counted = _count_pending(connection, limit, failed, settings=settings, now=now)
+        if failed and not counted:
+            # Whose events cannot be counted shall not hold up the others.
+            counted = _count_pending(connection, limit, failed, settings=settings, now=now)
+    if failed and not counted:
+        (first, *_) = failed.values()
+        raise EventsNotCounted(sorted(failed), type(first).__name__) from first
+    return counted
+
+
+def _count_pending(
+    connection: Connection, limit: int, failed: dict[int, Exception], *, settings: Settings, now: dt.datetime
+) -> int:
+    """Count what waits, each mini program by itself; those in ``failed`` are left alone, and who fails is added."""
+    rows = _claim(connection, limit, but=failed)
+    oldest = (now.astimezone(settings.zone).date() - dt.timedelta(days=settings.event_retention_days)).toordinal()
+    newest: dict[int, int] = {}
+    for authorizer_id, (claimed, received_ms) in _by_authorizer(rows).items():
+        try:
+            with signals.savepoint(connection):
+                count(connection, authorizer_id, claimed, settings=settings, oldest=oldest)
+        except (OperationalError, InterfaceError):
+            raise  # the database, not the events
+        except Exception as error:  # noqa: BLE001 - whatever it is that is wrong with these events
+            failed[authorizer_id] = error
+        else:
             newest[authorizer_id] = max(received_ms)
-        remember(connection, newest)
-        bulk.mark_counted(connection, [row[0] for row in rows])
-        return len(rows)
+    remember(connection, newest)
+    keys = [row[0] for row in rows if row[1] in newest]
+    bulk.mark_counted(connection, keys, is_all=not failed)
+    return len(keys)
 
 
 def roll_up_all(engine: Engine, *, settings: Settings, now: dt.datetime, limit: int = BATCH_EVENTS) -> int:
@@ -100,11 +128,13 @@ def be_alone(connection: Connection, now: dt.datetime) -> bool:
     return True
 
 
-def _claim(connection: Connection, limit: int) -> list[Any]:
+def _claim(connection: Connection, limit: int, but: Iterable[int] = ()) -> list[Any]:
     columns = ", ".join(column.property.columns[0].name for column in _CLAIMED)
     table = StoredEvent.__tablename__
     # The state as a literal: a parameter would keep the planner from the partial index.
-    statement = f"SELECT {columns} FROM {table} WHERE state = {PENDING} ORDER BY key LIMIT {int(limit)}"  # noqa: S608
+    left_out = ", ".join(str(int(number)) for number in but)
+    others = f" AND authorizer_id NOT IN ({left_out})" if left_out else ""
+    statement = f"SELECT {columns} FROM {table} WHERE state = {PENDING}{others} ORDER BY key LIMIT {int(limit)}"  # noqa: S608
     return bulk.rows(connection, statement)
 
 

@@ -22,7 +22,7 @@ from fab_minicode.spreadsheet import CSV_MIME, Column, Sheet, csv_bytes
 from fab_minicode.utm import normalise
 from fab_minicode.views import audit_words
 from fab_minicode.views.code_browsing import day_of, midnight
-from fab_minicode.views.pages import PageMixin, actor
+from fab_minicode.views.pages import PageMixin, actor, signed_in
 from fab_minicode.words import gettext as _
 from fab_minicode.words import lazy_gettext as _l
 
@@ -87,6 +87,7 @@ class MinicodeAuditView(PageMixin, BaseView):
 
     @expose("/list/")
     @has_access
+    @signed_in
     def list(self) -> str:
         """Show who did what, newest first."""
         at, looking = now(), _looking()
@@ -99,6 +100,7 @@ class MinicodeAuditView(PageMixin, BaseView):
 
     @expose("/export")
     @has_access
+    @signed_in
     def export(self) -> Response:
         """Hand the same acts out as a CSV file; that, too, is recorded, before the first byte goes out."""
         at, looking = now(), _looking()

@@ -25,7 +25,7 @@ from fab_minicode.views.authorizing import REFERRER_POLICY, AuthorizingMixin, ad
 from fab_minicode.views.callbacks import door
 from fab_minicode.views.code_forms import stripped
 from fab_minicode.views.page_forms import PageForm
-from fab_minicode.views.pages import actor, row_id
+from fab_minicode.views.pages import actor, row_id, signed_in
 from fab_minicode.views.teams import TeamsMixin
 from fab_minicode.wechat.component import is_appid
 from fab_minicode.words import gettext as _
@@ -110,6 +110,7 @@ class MinicodeAuthorizersView(AuthorizingMixin, TeamsMixin, ModelView):
 
     @expose("/connect", methods=["GET", "POST"])
     @has_access
+    @signed_in
     def connect(self) -> Any:
         """
         Show the way to WeChat's page, where the mini program's administrator authorises us; or connect a mini program
@@ -173,6 +174,7 @@ class MinicodeAuthorizersView(AuthorizingMixin, TeamsMixin, ModelView):
 
     @expose("/revoke/<pk>", methods=["GET", "POST"])
     @has_access
+    @signed_in
     def revoke(self, pk: str) -> Any:
         """Stop acting for a mini program, once its AppID has been typed."""
         one = self.authorizer(pk)

@@ -31,7 +31,7 @@ from fab_minicode.vault import Secret
 from fab_minicode.views import messages
 from fab_minicode.views.callbacks import door
 from fab_minicode.views.code_forms import CodeForm, ConfirmForm
-from fab_minicode.views.pages import PageMixin, actor
+from fab_minicode.views.pages import PageMixin, actor, signed_in
 from fab_minicode.wechat import component as wechat
 from fab_minicode.wechat.component import CODES_SET, LINKS_SET
 from fab_minicode.words import gettext as _
@@ -151,6 +151,7 @@ class AuthorizingMixin(PageMixin):
 
     @expose("/leave", methods=["POST"])
     @has_access
+    @signed_in
     def leave(self) -> Any:
         """Keep what was typed into the form of a new code and lead to connecting its mini program."""
         form = CodeForm()
@@ -239,6 +240,7 @@ class AuthorizingMixin(PageMixin):
 
     @expose("/rotate_key/<pk>", methods=["GET", "POST"])
     @has_access
+    @signed_in
     def rotate_key(self, pk: str) -> Any:
         """Give a mini program a new collect key; the old one works for some days more."""
         one = self.authorizer(pk)

@@ -1,7 +1,8 @@
 """
 The roll-up as a thread of the web process, for hosts that run nothing else (``FAB_MINICODE_ROLLUP = "thread"``).
 
-Every process has one; the lease inside ``roll_up`` lets one of them count at a time.
+Every process has one; the lease inside ``roll_up`` lets one of them count at a time. A database in memory has one
+connection for everybody, which a thread would tear apart: there the request that brought events counts them.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import os
 import threading
 
 from sqlalchemy.engine import Engine
+from sqlalchemy.pool import StaticPool
 
 from fab_minicode.acquisition.rollup import roll_up
+from fab_minicode.errors import EventsNotCounted
 from fab_minicode.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -32,6 +35,7 @@ class RollUpThread:
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._pid = 0
+        self._in_memory: Engine | None = None
 
     @property
     def is_started(self) -> bool:
@@ -45,11 +49,16 @@ class RollUpThread:
                 return
             self._pid = os.getpid()
             self._kicked, self._stopped = threading.Event(), threading.Event()
+            if _is_in_memory(engine):
+                self._in_memory = engine
+                return
             threading.Thread(target=self._run, args=(engine,), name="fab-minicode-roll-up", daemon=True).start()
 
     def kick(self) -> None:
-        """Say that there is something to count."""
+        """Say that there is something to count; of a database in memory, count it."""
         self._kicked.set()
+        if self._in_memory is not None:
+            self._count(self._in_memory, 0.0)
 
     def stop(self) -> None:
         """End the thread after what it is doing."""
@@ -59,20 +68,33 @@ class RollUpThread:
     def _run(self, engine: Engine) -> None:
         back_off = 0.0
         while not self._stopped.is_set():
-            try:
-                while roll_up(engine, settings=self._settings, now=dt.datetime.now(dt.timezone.utc)):
-                    if self._stopped.is_set():
-                        return
-                back_off = 0.0
-            except Exception as error:  # noqa: BLE001
-                # Whatever it was, a dead thread would stop all numbers until somebody restarts the host. The type
-                # only: a database's message may hold visitors' data.
-                back_off = min(max(_FIRST_BACK_OFF_SECONDS, 2 * back_off), MAX_BACK_OFF_SECONDS)
-                log.warning("the roll-up failed and waits %.0f s: %s", back_off, type(error).__name__)
+            back_off = self._count(engine, back_off)
             self._pause(back_off)
+
+    def _count(self, engine: Engine, back_off: float) -> float:
+        """Count what waits; returns the seconds to wait because it failed, longer each time."""
+        try:
+            while roll_up(engine, settings=self._settings, now=dt.datetime.now(dt.timezone.utc)):
+                if self._stopped.is_set():
+                    break
+        except Exception as error:  # noqa: BLE001
+            # Whatever it was, a dead thread would stop all numbers until somebody restarts the host. The type only: a
+            # database's message may hold visitors' data.
+            back_off = min(max(_FIRST_BACK_OFF_SECONDS, 2 * back_off), MAX_BACK_OFF_SECONDS)
+            what = error if isinstance(error, EventsNotCounted) else type(error).__name__
+            log.warning("the roll-up failed and waits %.0f s: %s", back_off, what)
+            return back_off
+        return 0.0
 
     def _pause(self, back_off: float) -> None:
         # A kick ends the long pause only: under load the thread must not take the processor from the collector.
         self._stopped.wait(back_off or min(_LEAST_PAUSE_SECONDS, self._settings.rollup_seconds))
         self._kicked.wait(self._settings.rollup_seconds)
         self._kicked.clear()
+
+
+def _is_in_memory(engine: Engine) -> bool:
+    if engine.dialect.name != "sqlite":
+        return False
+    name = engine.url.database or ""
+    return isinstance(engine.pool, StaticPool) or name in ("", ":memory:") or "mode=memory" in str(engine.url)

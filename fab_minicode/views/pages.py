@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, abort, current_app, g, request, session
+from flask import Blueprint, abort, current_app, g, redirect, request, session
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -44,23 +45,28 @@ RIGHTS: dict[str, tuple[str, str]] = {
 }
 """What templates ask as ``may.<name>``: the permission and the view menu it stands for."""
 
+SIGNED_IN = frozenset({"authorize", "revoke", "list_audit", "export_audit"})
+"""Rights that nobody has without a name, whatever a host gave its Public role: see :func:`signed_in`."""
+
 
 class May:
     """What the person in front of the page may do; each right is looked up once, when a template asks for it."""
 
-    def __init__(self, holds: Callable[[str, str], bool]) -> None:
+    def __init__(self, holds: Callable[[str, str], bool], *, is_signed_in: bool) -> None:
         """
         Args:
             holds: ``(permission, view menu)`` -> whether the person holds it.
+            is_signed_in: Whether the host knows who the person is.
         """
-        self._holds = holds
+        self._holds, self._is_signed_in = holds, is_signed_in
         self._known: dict[str, bool] = {}
 
     def __getattr__(self, right: str) -> bool:
         if right not in RIGHTS:
             raise AttributeError(right)
         if right not in self._known:
-            self._known[right] = bool(self._holds(*RIGHTS[right]))
+            may_be = self._is_signed_in or right not in SIGNED_IN
+            self._known[right] = may_be and bool(self._holds(*RIGHTS[right]))
         return self._known[right]
 
 
@@ -77,6 +83,22 @@ def actor() -> Actor:
     if not g.user.is_authenticated:
         return Actor("", "anonymous", way)
     return Actor(str(g.user.get_id()), str(g.user.get_full_name() or g.user.get_id())[:128], way)
+
+
+def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:
+    """
+    Lead whom the host does not know to the log-in, even where its Public role was given the right.
+
+    Secrets, teams, the way to WeChat and the audit are nobody's without a name.
+    """
+
+    @functools.wraps(view)
+    def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not g.user.is_authenticated:
+            return redirect(self.appbuilder.get_url_for_login)
+        return view(self, *args, **kwargs)
+
+    return checked
 
 
 class PageMixin:
@@ -161,7 +183,7 @@ class PageMixin:
 
     def may(self) -> May:
         """Return what the current person may do."""
-        return May(self.appbuilder.sm.has_access)
+        return May(self.appbuilder.sm.has_access, is_signed_in=bool(g.user.is_authenticated))
 
     def chosen(self, listed: list[Authorizer]) -> Authorizer | None:
         """

@@ -18,7 +18,7 @@ from fab_minicode.scope import forget, is_admin, role_names, scope, scope_of
 from fab_minicode.views import messages
 from fab_minicode.views.code_forms import ConfirmForm, stripped
 from fab_minicode.views.page_forms import PageForm
-from fab_minicode.views.pages import PageMixin, actor
+from fab_minicode.views.pages import PageMixin, actor, signed_in
 from fab_minicode.words import gettext as _
 from fab_minicode.words import lazy_gettext as _l
 
@@ -39,6 +39,7 @@ class TeamsMixin(PageMixin):
 
     @expose("/roles/<pk>", methods=["GET", "POST"])
     @has_access
+    @signed_in
     def roles(self, pk: str) -> Any:
         """Choose the roles that know a mini program; 404 where a function of the host decides."""
         one = self.authorizer(pk)
@@ -81,6 +82,7 @@ class TeamsMixin(PageMixin):
 
     @expose("/hand_over", methods=["GET", "POST"])
     @has_access
+    @signed_in
     def hand_over(self) -> Any:
         """Hand everything of somebody who leaves to somebody else: codes, saved questions, boards."""
         form = HandOverForm()
