@@ -129,7 +129,8 @@ def _zone(value: Any) -> str:
 
 
 def _rate(value: Any) -> str:
-    text = _text(value)
+    is_number = isinstance(value, int) and not isinstance(value, bool) and value > 0
+    text = f"{value}/second" if is_number else _text(value)
     if text:
         parse_many(text)
     return text
@@ -210,7 +211,7 @@ SETTINGS: tuple[Setting, ...] = (
         "COLLECT_RATE",
         _rate,
         "600/second",
-        "Requests per collect key, in the notation of the `limits` package; empty: no limit.",
+        "Requests per collect key, in the notation of the `limits` package (a number: per second); empty: no limit.",
     ),
     Setting(
         "COLLECT_RATE_PER_ADDRESS",

@@ -23,6 +23,7 @@ from fab_minicode.scope import scope
 from fab_minicode.views.codes import carries_bytes, file_stem
 from fab_minicode.views.pages import actor
 
+_ORDERS_BY_FIELD = {"created_by": "creator", "utm_source": "source"}
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
 
 
@@ -59,8 +60,8 @@ class MinicodeCodesApi(MinicodeApi):
               schema:
                 type: string
                 default: -changed_at
-                enum: [name, -name, kind, -kind, source, -source, creator, -creator,
-                       created_at, -created_at, changed_at, -changed_at]
+                enum: [name, -name, kind, -kind, source, -source, utm_source, -utm_source, creator, -creator,
+                       created_by, -created_by, created_at, -created_at, changed_at, -changed_at]
           responses:
             200:
               description: The page; counting stops at 10 000
@@ -84,7 +85,7 @@ class MinicodeCodesApi(MinicodeApi):
             source=given.get("utm_source") or None,
             campaign=given.get("utm_campaign") or None,
             creator=given.get("created_by") or None,
-            order=given.get("order") or "-changed_at",
+            order=_order(given.get("order") or "-changed_at"),
             page=reading.argument("page", 0),
             page_size=reading.argument("page_size", 25),
         )
@@ -154,10 +155,9 @@ class MinicodeCodesApi(MinicodeApi):
                     remark: {type: string, maxLength: 500}
           responses:
             201:
-              description: The new code; its state is ready, or unknown when WeChat's answer did not arrive
-              content: {application/json: {schema: {$ref: '#/components/schemas/MinicodeCode'}}}
-            200:
-              description: The code that was made under this key before
+              description: >-
+                The new code; its state is ready, or unknown when WeChat's answer did not arrive. With the header
+                Idempotency-Replayed it is the code that was made under this key before
               content: {application/json: {schema: {$ref: '#/components/schemas/MinicodeCode'}}}
             400: {$ref: '#/components/responses/MinicodeError'}
             401: {$ref: '#/components/responses/MinicodeError'}
@@ -172,14 +172,16 @@ class MinicodeCodesApi(MinicodeApi):
         at = now()
         code, is_new = _planned(at)
         session().commit()
-        if not is_new and code.state == codes.UNKNOWN:
-            return answer(200, code_json(code))
         try:
-            return _generated(code, at, 201 if is_new else 200)
+            asks = is_new or code.state != codes.UNKNOWN
+            made = _generated(code, at, 201) if asks else answer(201, code_json(code))
         except CodeBusy:
             # The same request came twice at once, and the other one asks WeChat.
             session().rollback()
-            return answer(201 if is_new else 200, code_json(code))
+            made = answer(201, code_json(code))
+        if not is_new:
+            made.headers["Idempotency-Replayed"] = "true"
+        return made
 
     @expose("/<pk>/retry", methods=["POST"])
     @protect()
@@ -306,6 +308,12 @@ class MinicodeCodesApi(MinicodeApi):
             codes.note_download(session(), code, actor=actor(), now=now())
             session().commit()
         return found
+
+
+def _order(word: str) -> str:
+    """Return an order's word; the names of a code's fields are understood, too."""
+    sign = "-" if word.startswith("-") else ""
+    return sign + _ORDERS_BY_FIELD.get(word.removeprefix("-"), word.removeprefix("-"))
 
 
 def _code(pk: str) -> Code:

@@ -1,30 +1,40 @@
 """
 JSON as a stranger may send it, into Python. Pure.
 
-Python's parser takes more than JSON (NaN, UTF-16) and its failures are of many types (RecursionError is no
-ValueError); here a body is read or refused, nothing else. A key that comes twice: the last one wins.
+Python's parser takes more than JSON (UTF-16) and its failures are of many types (RecursionError is no ValueError); here
+a body is read or refused, nothing else. A number that is none (NaN, Infinity, thousands of digits) is null, so that it
+spoils its own event only. A key that comes twice: the last one wins.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any
 
 from fab_minicode.errors import CollectRejected
 
-MAX_DEPTH = 32
+MAX_DEPTH = 100
 """Deepest nesting of arrays and objects; the SDKs need 4, custom attributes may nest further."""
+
+MAX_DIGITS = 300
+"""Longest integer that is read; Python refuses to convert some thousand digits."""
 
 _NO_MARKS = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _BOM = b"\xef\xbb\xbf"
 
 
-def _refuse_constant(_: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are not JSON")
+def _null(_constant: str) -> None:
+    return None
 
 
-_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+def _integer(digits: str) -> int | None:
+    return int(digits) if len(digits) <= MAX_DIGITS else None
+
+
+_decoder = json.JSONDecoder(parse_constant=_null)
+_patient = json.JSONDecoder(parse_constant=_null, parse_int=_integer)
+"""Calls Python for every integer, which is slower: for texts that the other one cannot read."""
 
 
 def parse(body: bytes) -> Any:
@@ -40,9 +50,15 @@ def parse(body: bytes) -> Any:
     if is_deep(text):
         raise CollectRejected(400, "too_deep")
     try:
-        return _decoder.decode(text.decode("utf-8"))
+        words = text.decode("utf-8")
+        try:
+            return _decoder.decode(words)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:
+            return _patient.decode(words)  # more digits than Python converts
     except (ValueError, RecursionError):
-        # ValueError also covers bytes that are not UTF-8 and integers of more digits than Python converts.
+        # ValueError also covers bytes that are not UTF-8.
         raise CollectRejected(400, "malformed") from None
 
 
