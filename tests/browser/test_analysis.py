@@ -1,261 +1,30 @@
 """
-The analysis page in a browser: changes are answered in place, charts are drawn, menus open on points and rows, the
-table needs no scripts. Each test opens the page once and walks through what belongs together: opening takes the time.
+The analysis page in a browser: changes are answered in place, menus open on rows, the table needs no scripts. Each test
+opens the page once and walks through what belongs together: opening takes the time.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import io
 import re
 import time
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from PIL import Image
-from sqlalchemy import select
 
-from fab_minicode.models import Authorizer
-from fab_minicode.runtime import EXTENSION
 from fab_minicode.sandbox import SAMPLE_APPS
-from tests import databases, hosts
+from tests import databases
+from tests.browser.analysis import (  # noqa: F401 - month is a fixture
+    PAGE,
+    SOURCES,
+    asked,
+    cells,
+    check,
+    headline,
+    idle,
+    month,
+    opened,
+)
 from tests.browser.conftest import NARROW, expect
-from tests.traffic import Visit, bring
-
-PAGE = "/minicode/analysis/"
-SOURCES = ("poster", "海报 & flyer", "moments", "partner", "a,b", "#7", "<b>bold</b>", "{a|b}")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def month(site):
-    """Thirty days of visits, fewer from each source than from the one before; today has begun."""
-    hosts.connect(site.app)
-    hosts.connect(site.app, SAMPLE_APPS[1])
-    visits = [
-        Visit(f"{source}-{day}-{number}", day, source, scene="1011" if number % 2 else "1047")
-        for rank, source in enumerate(SOURCES)
-        for day in range(31)
-        for number in range((len(SOURCES) - rank) * (2 + day % 3))
-    ]
-    visits += [Visit(f"nobody-{day}", day) for day in range(31)]
-    visits += [Visit(f"poster-{day}-{number}", day, event="order_paid") for day in range(31) for number in range(4)]
-    now = dt.datetime.now(dt.timezone.utc)
-    settings = site.app.extensions[EXTENSION].settings
-    with hosts.database(site.app) as session:
-        row = session.execute(select(Authorizer.id).where(Authorizer.appid == SAMPLE_APPS[0].appid)).scalar_one()
-    bring(hosts.engine_of(site.app), visits, authorizer_id=row, settings=settings, now=now)
-
-
-def opened(visit, user="viewer", query="", **options):
-    """The page of the first mini program."""
-    page = visit(user, **options)
-    page.goto(f"{PAGE}?appid={SAMPLE_APPS[0].appid}{query}")
-    return page
-
-
-def idle(page):
-    """Wait until the answer stands."""
-    expect(page.locator("#mca-answer")).to_have_attribute("aria-busy", "false")
-
-
-def cells(page, place):
-    """The texts of one column of the table's rows, without what only screen readers hear."""
-    return page.evaluate(
-        """place => [...document.querySelectorAll(`#mca-table tbody tr > :nth-child(${place}) .mca-cell`)]
-            .map((one) => one.firstChild.textContent.trim())""",
-        place,
-    )
-
-
-def headline(page):
-    return page.locator("#mca-headline strong").first.inner_text()
-
-
-def asked(page):
-    """The question in the address bar."""
-    return parse_qs(urlsplit(page.url).query)
-
-
-def colours(page):
-    """How many colours the chart shows, edges and shades left out."""
-    picture = Image.open(io.BytesIO(page.locator("#mca-chart").screenshot())).convert("RGB")
-    return sum(1 for count, _colour in picture.getcolors(2**24) if count > 60)
-
-
-def check(page, name):
-    """Press a pill, as a mouse does: on its label."""
-    page.locator(f"label:has(#mca-{name})").click()
-
-
-# ------------------------------------------------------------------------------------------------------------- chart
-
-
-def test_the_chart_is_drawn_described_and_walked_through_by_keyboard(visit):
-    page = opened(visit, query="&by=utm_source&granularity=day&where=utm_source:set")
-    chart = page.locator("#mca-chart")
-    expect(chart.locator("canvas")).to_be_visible()
-    expect(chart).to_have_attribute("aria-label", re.compile("Users · by day · split by Ad source.*Arrow keys"))
-    page.wait_for_timeout(400)
-    assert colours(page) >= 4
-
-    chart.focus()
-    for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
-        page.keyboard.press(key)
-    expect(page.locator("#mca-live")).to_contain_text(re.compile(r": 海报 & flyer \d+$"))
-    page.keyboard.press("Enter")
-    menu = page.get_by_role("menu")
-    expect(menu).to_contain_text("海报 & flyer")
-    page.keyboard.press("Escape")
-    expect(menu).to_have_count(0)
-    expect(chart).to_be_focused()
-
-    legend = page.locator(".mca-legend-item").first
-    legend.press("Enter")
-    expect(legend).to_have_attribute("aria-pressed", "false")
-
-
-KINDS = {
-    "line": "&granularity=day&metric=users&metric=visits_per_user",
-    "column": "&granularity=day&by=utm_source&metric=visits&stack=share",
-    "bar": "&by=utm_source&metric=users&metric=visits",
-    "number": "&metric=users&metric=order_paid.conversion&compare=previous",
-    "bubble": "&by=utm_source&metric=users&metric=visits&metric=order_paid.users",
-}
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_kind_of_chart_is_drawn(visit, theme):
-    page = opened(visit, query="&window=last_7")
-    if theme == "dark":
-        page.evaluate("document.body.style.backgroundColor = '#16181c'")
-        expect(page.locator(".minicode")).to_have_attribute("data-mc-theme", "dark")
-    for kind, query in KINDS.items():
-        # The page's own links change it in place: a new one for each kind.
-        address = f"{PAGE}?appid={SAMPLE_APPS[0].appid}{query}&window=last_7&chart={kind}"
-        page.evaluate(
-            """address => {
-                const link = document.createElement("a");
-                link.href = address;
-                link.dataset.ask = "";
-                document.getElementById("mca-answer").append(link);
-                link.click();
-                link.remove();
-            }""",
-            address,
-        )
-        expect(page.locator(f"#mca-chart-{kind}")).to_be_checked()
-        idle(page)
-
-        if kind == "number":
-            expect(page.locator(".mca-spark polyline")).to_have_count(2)
-            expect(page.locator("#mca-chart")).to_be_hidden()
-        else:
-            page.wait_for_timeout(350)
-            assert colours(page) >= 4, kind
-
-
-LEFT_OF_BARS = """() => {
-    const canvas = document.querySelector("#mca-chart canvas");
-    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
-    copy.drawImage(canvas, 0, 0);
-    const { data, width } = copy.getImageData(0, 0, canvas.width, canvas.height);
-    let left = width;
-    for (let at = 0; at < data.length; at += 4) {
-        const [red, green, blue, alpha] = data.subarray(at, at + 4);
-        const coloured = alpha === 255 && Math.max(red, green, blue) - Math.min(red, green, blue) > 60;
-        if (coloured) left = Math.min(left, (at / 4) % width);
-    }
-    return left;
-}"""
-RESIZE = """async (width) => {
-    document.querySelector("[data-mca-stage]").style.width = width;
-    for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
-}"""
-
-
-def test_bars_stand_right_of_their_labels_whenever_the_page_changes_its_width(visit):
-    page = opened(visit, query="&by=utm_source&metric=visits&chart=bar")
-    page.wait_for_timeout(400)
-    left = page.evaluate(LEFT_OF_BARS)
-    assert left > 50
-
-    for width in ("0px", "300px", ""):
-        page.evaluate(RESIZE, width)
-
-        assert abs(left - page.evaluate(LEFT_OF_BARS)) <= 2, width
-
-
-def test_a_chart_that_cannot_be_drawn_says_why(visit):
-    page = opened(visit, query="&by=utm_source&where=utm_source:set")
-    problem = page.locator(".mca-chart-problem")
-
-    check(page, "chart-line")
-    expect(problem).to_contain_text("A line needs a course over time")
-    check(page, "chart-bubble")
-    expect(problem).to_contain_text("Bubbles need two or three numbers")
-    check(page, "chart-column")
-    expect(problem).to_have_count(0)
-    check(page, "granularity-day")
-    expect(page.locator("#mca-chart-notes")).to_contain_text("People are not stacked")
-    expect(page.locator("#mca-stack-stacked")).to_be_disabled()
-    check(page, "chart-table")
-    expect(page.locator("#mca-chart")).to_be_hidden()
-
-    assert ["table"] == asked(page)["chart"]
-
-
-def test_a_day_that_is_not_over_is_dashed_and_labelled(visit):
-    page = opened(visit, query="&window=this_week&granularity=day&metric=users&chart=table")
-    page.evaluate(
-        """() => {
-            const { init } = window.minicodeCharts;
-            window.minicodeCharts = { init: (...given) => (window.drawn = init(...given)) };
-        }"""
-    )
-    check(page, "chart-line")
-    expect(page.locator("#mca-chart canvas")).to_be_visible()
-    today = page.locator("#mca-table tbody tr.is-open")
-
-    expect(today).to_contain_text("not over yet")
-    parts = page.evaluate(
-        """() => {
-            const { series } = window.drawn.getOption();
-            const known = (one) => one.data.filter((value) => value !== null).length;
-            return series.map((one) => [Array.isArray(one.lineStyle.type), known(one)]);
-        }"""
-    )
-    days = page.locator("#mca-table tbody tr").count()
-
-    assert [[False, days - 1], [True, min(days, 2)]] == parts
-
-
-def test_a_point_opens_a_menu_and_a_tooltip_holds_no_markup(visit):
-    page = opened(visit, query="&by=utm_source&where=utm_source:set&chart=column")
-    box = page.locator("#mca-chart canvas").bounding_box()
-
-    page.mouse.move(box["x"] + 90, box["y"] + box["height"] - 60)
-    page.wait_for_timeout(300)
-    page.mouse.click(box["x"] + 90, box["y"] + box["height"] - 60)
-    menu = page.get_by_role("menu", name="poster")
-    expect(menu).to_be_visible()
-    assert page.locator("#mca-chart b, #mca-chart script").count() == 0
-
-    menu.get_by_role("menuitem", name="Filter to this").click()
-    expect(page.locator("#mca-value-1")).to_have_value("poster")
-    expect(menu).to_have_count(0)
-
-
-def test_the_picture_is_a_png_with_a_title(visit):
-    page = opened(visit, "manager", query="&by=utm_source&metric=users&metric=visits&where=utm_source:set")
-
-    with page.expect_download() as saved:
-        page.locator("#mca-picture").click()
-    picture = Image.open(saved.value.path())
-
-    assert saved.value.suggested_filename.endswith(".png")
-    assert picture.format == "PNG"
-    assert picture.height > 2 * page.locator("#mca-chart canvas").bounding_box()["height"]
-
 
 # ----------------------------------------------------------------------------------------------------------- in place
 
