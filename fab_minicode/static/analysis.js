@@ -15,6 +15,7 @@
   let asking = null;
   let typing = 0;
   let isOtherProgram = false;
+  let again = () => askForm();
 
   const root = () => document.querySelector(ROOT);
   const byId = (id) => document.getElementById(id);
@@ -84,6 +85,13 @@
 
   /* ---- asking ---------------------------------------------------------------------------------------------------- */
 
+  /* Say that the server could not be reached; "Try again" does once more what failed. */
+  const failed = (more) => {
+    again = more;
+    byId("mca-offline").hidden = false;
+  };
+  window.minicodeFailed = failed;
+
   const ask = async (address, { push, wholeForm }) => {
     clearTimeout(typing);
     if (asking !== null) asking.abort();
@@ -103,7 +111,7 @@
       show();
     } catch (error) {
       if (error.name === "AbortError") return;
-      byId("mca-offline").hidden = false;
+      failed(() => ask(address, { push, wholeForm }));
     }
     if (asking === mine) {
       asking = null;
@@ -168,32 +176,38 @@
       ask(new URL(link.href), { push: true, wholeForm: true });
       return;
     }
-    if (event.target.closest("#mca-copy-link") !== null) copyLink();
-    if (event.target.closest("#mca-retry") !== null) askForm();
+    const share = event.target.closest("#mca-copy-link");
+    if (share !== null) copyText(share, new URL(root().dataset.url, location.href).href);
+    if (event.target.closest("#mca-retry") !== null) again();
+    if (event.target.closest("[data-mca-recount-again]") !== null) loadRecount(byId("mca-recount"));
     if (event.target.closest("#mca-picture") !== null) savePicture();
     const copy = event.target.closest("[data-mca-copy]");
-    if (copy !== null) copyText(copy);
+    if (copy !== null) copyText(copy, byId(copy.dataset.mcaCopy).textContent);
   };
 
-  const copyText = async (button) => {
-    await navigator.clipboard.writeText(byId(button.dataset.mcaCopy).textContent);
-    button.querySelector("span").textContent = button.dataset.done;
-    say(button.dataset.done);
+  const copyText = async (button, text) => {
+    if (await window.minicodeCopy(button, text, button.dataset.done)) say(button.dataset.done);
   };
 
   /* The SQL is written only for who opens it. */
   const loadRecount = async (details) => {
     if (!details.open || details.querySelector("pre") !== null) return;
-    const fresh = await fetchPage(new URL(details.dataset.mcaRecount, location.href));
-    const body = fresh && fresh.querySelector("#mca-recount-body");
-    if (body) byId("mca-recount-body").replaceWith(body);
-  };
-
-  const copyLink = async () => {
-    const button = byId("mca-copy-link");
-    await navigator.clipboard.writeText(new URL(root().dataset.url, location.href).href);
-    button.querySelector("span").textContent = button.dataset.done;
-    say(button.dataset.done);
+    const address = new URL(details.dataset.mcaRecount, location.href);
+    const failure = details.querySelector("[data-mca-recount-failed]");
+    failure.hidden = true;
+    try {
+      const fresh = await fetchPage(address);
+      if (fresh === null) {
+        // As in ask(): the host says why.
+        location.assign(address);
+        return;
+      }
+      const body = fresh.querySelector("#mca-recount-body");
+      if (body === null) failure.hidden = false;
+      else details.querySelector("#mca-recount-body").replaceWith(body);
+    } catch {
+      failure.hidden = false;
+    }
   };
 
   /* A chosen point of the chart: its row's menu. */

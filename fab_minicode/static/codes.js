@@ -13,30 +13,10 @@
   all("[data-mc-script-hides]").forEach((element) => { element.hidden = true; });
 
   // ------------------------------------------------------------------------------------------------------- copying
-  function copyText(text) {
-    if (navigator.clipboard && window.isSecureContext) {
-      return navigator.clipboard.writeText(text);
-    }
-    // A host without HTTPS has no clipboard interface.
-    const area = document.createElement("textarea");
-    area.value = text;
-    area.className = "mc-sr";
-    root.append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
-    return Promise.resolve();
-  }
-
   all("[data-mc-copy]").forEach((button) => {
-    const label = button.querySelector("span");
-    const before = label.textContent;
     button.hidden = false;
     button.addEventListener("click", () => {
-      copyText(one(button.dataset.mcCopy).textContent).then(() => {
-        label.textContent = button.dataset.mcDone;
-        setTimeout(() => { label.textContent = before; }, 2000);
-      });
+      window.minicodeCopy(button, one(button.dataset.mcCopy).textContent, button.dataset.mcDone);
     });
   });
 

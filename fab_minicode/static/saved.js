@@ -7,15 +7,24 @@
 (() => {
   "use strict";
 
+  /* What a fresh page answers: the session or its token ended, the permission or the mini program is gone. */
+  const GONE = [400, 401, 403, 404];
+
   /* The picture itself is drawn by analysis.js: its button is pressed again once the export is recorded. */
   const record = async (button, form) => {
-    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), credentials: "same-origin" });
-    if (answer.status !== 204) {
-      location.reload();
-      return;
+    document.getElementById("mca-offline").hidden = true;
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: new FormData(form), credentials: "same-origin" });
+      if (answer.status === 204) {
+        button.dataset.mcsRecorded = "";
+        button.click();
+        // A session that ended leads to the host's login.
+      } else if (answer.redirected || GONE.includes(answer.status)) location.reload();
+      else throw new Error(String(answer.status));
+    } catch {
+      // Pressed by its id: meanwhile another answer may have brought another button.
+      window.minicodeFailed(() => document.getElementById("mca-picture").click());
     }
-    button.dataset.mcsRecorded = "";
-    button.click();
   };
 
   document.addEventListener("click", (event) => {

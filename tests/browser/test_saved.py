@@ -121,6 +121,44 @@ def test_the_answer_leaves_as_a_table_and_as_a_picture(visit):
     assert len(picture.convert("RGB").getcolors(2**24)) > 20
 
 
+ANSWER_ONCE = """status => {
+    const ask = window.fetch;
+    window.stillTheSamePage = true;
+    window.fetch = () => {
+        window.fetch = ask;
+        return status ? Promise.resolve(new Response("", { status })) : Promise.reject(new TypeError("offline"));
+    };
+}"""
+
+
+@pytest.mark.parametrize("status", [None, 429, 503])
+def test_a_picture_that_could_not_be_recorded_is_said_and_asked_for_again(visit, status):
+    page = visit("manager")
+    page.goto(f"{ASKS}&chart=bar")
+    page.evaluate(ANSWER_ONCE, status)
+
+    page.get_by_role("button", name="Picture").click()
+    expect(page.locator("#mca-offline")).to_contain_text("could not be reached")
+    with page.expect_download() as found:
+        page.get_by_role("button", name="Try again").click()
+
+    assert found.value.suggested_filename.endswith(".png")
+    expect(page.locator("#mca-offline")).to_be_hidden()
+    assert page.evaluate("window.stillTheSamePage")
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_picture_that_is_refused_brings_a_fresh_page_that_says_why(visit, status):
+    page = visit("manager")
+    page.goto(f"{ASKS}&chart=bar")
+    page.evaluate(ANSWER_ONCE, status)
+
+    with page.expect_navigation():
+        page.get_by_role("button", name="Picture").click()
+
+    assert not page.evaluate("window.stillTheSamePage")
+
+
 def test_a_board_shows_questions_and_is_arranged_by_keyboard(visit):
     page = visit("creator")
     page.goto(ASKS)
