@@ -174,17 +174,19 @@
   };
 
   /* The part of a chart that is the same for every kind. */
-  const frame = (payload, colors) => ({
+  const frame = (payload, colors, hidden) => ({
     animationDuration: 250,
     // What is drawn anew stands at once: bars that glide to a new place would cover the labels, which do not.
     animationDurationUpdate: 0,
     animation: !reducedMotion(),
+    // ECharts would describe the canvas in words of its own. The server's words stand in the label of the element around it
+    // (draw), the arrow keys say every point (move), and the table below holds the same numbers.
     aria: { enabled: false },
     textStyle: { fontFamily: colors.font },
-    legend: { show: false },
+    legend: { show: false, selected: Object.fromEntries([...hidden].map((name) => [name, false])) },
   });
 
-  const optionOf = (payload, colors, width) => {
+  const optionOf = (payload, colors, hidden, width) => {
     const format = formats(payload.locale);
     const horizontal = payload.chart === "bar";
     const alone = payload.series.filter((series) => !series.previous).length === 1;
@@ -201,7 +203,7 @@
     const other = units.length > 1 ? [valueAxis(colors, format[units[1]], { second: true, unit: units[1] })] : [];
     const category = categoryAxis(payload, colors, { horizontal, width });
     return {
-      ...frame(payload, colors),
+      ...frame(payload, colors, hidden),
       grid: { left: 4, right: horizontal ? 56 : 14, top: 14, bottom: 4, containLabel: true },
       tooltip: tooltip(payload, colors, format),
       xAxis: horizontal ? [main, ...other] : category,
@@ -217,14 +219,14 @@
     ...payload.axes.map((axis, place) => `${plain(axis.name)}  ${format[axis.unit].full(point.values[place] ?? 0)}`),
   ].join("\n");
 
-  const bubbleOption = (payload, colors) => {
+  const bubbleOption = (payload, colors, hidden) => {
     const format = formats(payload.locale);
     const [x, y, size] = payload.axes;
     const largest = Math.max(1e-9, ...payload.points.map((point) => point.values[2] ?? 0));
     const radius = (value) => (size ? 8 + 44 * Math.sqrt((value[2] ?? 0) / largest) : 16);
     const named = payload.points.length <= 30;
     return {
-      ...frame(payload, colors),
+      ...frame(payload, colors, hidden),
       grid: { left: 34, right: 40, top: 24, bottom: 30, containLabel: true },
       tooltip: {
         ...tooltipStyle(colors),
@@ -264,7 +266,7 @@
 
   /* ---- the legend: buttons, so that it works by keyboard, wraps on a phone and is printed ------------------------ */
 
-  const drawLegend = (holder, payload, colors, toggle) => {
+  const drawLegend = (holder, payload, colors, hidden, toggle) => {
     holder.replaceChildren();
     const series = payload.series || [];
     holder.hidden = series.length < 2;
@@ -274,7 +276,7 @@
       const swatch = document.createElement("span");
       button.type = "button";
       button.className = "mca-legend-item";
-      button.setAttribute("aria-pressed", "true");
+      button.setAttribute("aria-pressed", String(!hidden.has(plain(one.name))));
       swatch.className = one.previous ? "mca-swatch is-previous" : "mca-swatch";
       swatch.style.setProperty("--mca-swatch", one.previous ? colors.muted : colors.series[index % SERIES_COLORS]);
       button.append(swatch, one.name);
@@ -325,11 +327,11 @@
     return picture;
   };
 
-  const legendLine = (payload, colors, selected) => {
+  const legendLine = (payload, colors, hidden) => {
     const series = payload.series || [];
     if (series.length < 2) return [];
     return [series.map((one, index) => [one.previous ? colors.muted : colors.series[index % SERIES_COLORS], one.name])
-      .filter(([, name]) => selected[plain(name)] !== false)];
+      .filter(([, name]) => !hidden.has(plain(name)))];
   };
 
   /**
@@ -340,6 +342,8 @@
     let chart = null;
     let shown = null;
     let cursor = null;
+    // Names of series that the legend hides; they stay hidden as long as the same numbers are drawn anew.
+    const hidden = new Set();
     const stage = element.querySelector("[data-mca-stage]") || element;
 
     const points = () => (shown.chart === "bubble" ? shown.points.length : shown.labels.length);
@@ -400,8 +404,13 @@
       pick(series, point.dataIndex, { x: clientX, y: clientY });
     };
 
-    const draw = (payload) => {
-      shown = payload;
+    const toggle = (name) => {
+      if (!hidden.delete(name)) hidden.add(name);
+      chart.dispatchAction({ type: "legendToggleSelect", name });
+    };
+
+    const redraw = () => {
+      const payload = shown;
       cursor = null;
       stage.style.height = `${heightOf(payload)}px`;
       element.setAttribute("aria-label", payload.description);
@@ -411,12 +420,19 @@
         chart.on("click", clickedPoint);
       }
       chart.resize();
-      const option = payload.chart === "bubble" ? bubbleOption(payload, colors) : optionOf(payload, colors, stage.clientWidth);
+      const option = payload.chart === "bubble" ? bubbleOption(payload, colors, hidden)
+        : optionOf(payload, colors, hidden, stage.clientWidth);
       chart.setOption(option, { notMerge: true });
-      drawLegend(legend, payload, colors, (name) => chart.dispatchAction({ type: "legendToggleSelect", name }));
+      drawLegend(legend, payload, colors, hidden, toggle);
     };
-    const again = () => shown !== null && draw(shown);
+    const draw = (payload) => {
+      if (JSON.stringify(payload) !== JSON.stringify(shown)) hidden.clear();
+      shown = payload;
+      redraw();
+    };
+    const again = () => shown !== null && redraw();
     const clear = () => {
+      hidden.clear();
       if (chart !== null) chart.dispose();
       chart = shown = cursor = null;
       legend.hidden = true;
@@ -424,10 +440,9 @@
     /* The chart as a canvas with its title, `line` (the days) and its legend above it. */
     const picture = (line) => {
       const colors = theme(element);
-      const selected = chart.getOption().legend[0].selected || {};
       chart.dispatchAction({ type: "hideTip" });
       const canvas = chart.renderToCanvas({ pixelRatio: PICTURE.ratio });
-      return paint(canvas, shown, colors, [[["", line]], ...legendLine(shown, colors, selected)]);
+      return paint(canvas, shown, colors, [[["", line]], ...legendLine(shown, colors, hidden)]);
     };
     element.addEventListener("keydown", pressed);
     // A page that is laid out for a picture has no width for a moment; there is nothing to draw then.

@@ -13,7 +13,7 @@ from PIL import Image
 
 from fab_minicode.sandbox import SAMPLE_APPS
 from tests.browser.analysis import PAGE, asked, check, idle, month, opened  # noqa: F401 - month is a fixture
-from tests.browser.conftest import expect
+from tests.browser.conftest import NARROW, WIDE, expect
 
 
 def colours(page):
@@ -187,3 +187,51 @@ def test_the_picture_is_a_png_with_a_title(visit):
     assert saved.value.suggested_filename.endswith(".png")
     assert picture.format == "PNG"
     assert picture.height > 2 * page.locator("#mca-chart canvas").bounding_box()["height"]
+
+
+PAINTED = """(place) => {
+    const swatch = document.querySelectorAll(".mca-legend-item .mca-swatch")[place];
+    const canvas = document.querySelector("#mca-chart canvas");
+    const pen = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+    pen.fillStyle = swatch.style.getPropertyValue("--mca-swatch");
+    pen.fillRect(0, 0, 1, 1);
+    const own = pen.getImageData(0, 0, 1, 1).data.join();
+    pen.clearRect(0, 0, 1, 1);
+    pen.drawImage(canvas, 0, 0);
+    const { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
+    let painted = 0;
+    for (let at = 0; at < data.length; at += 4) painted += data.subarray(at, at + 4).join() === own;
+    return painted;
+}"""
+
+
+def test_a_series_that_the_legend_hides_stays_hidden_until_other_numbers_come(visit):
+    page = opened(visit, query="&by=utm_source&metric=users&metric=visits&chart=bar")
+    legend = page.locator(".mca-legend-item")
+
+    def painted(place):
+        page.wait_for_timeout(400)
+        return page.evaluate(PAINTED, place) > 100
+
+    assert [True, True] == [painted(0), painted(1)]
+    legend.first.click()
+    assert [False, True] == [painted(0), painted(1)]
+
+    for change in (
+        lambda: page.set_viewport_size(NARROW),
+        lambda: page.set_viewport_size(WIDE),
+        lambda: page.evaluate("document.body.style.backgroundColor = '#16181c'"),
+    ):
+        change()
+        assert [False, True] == [painted(0), painted(1)]
+        expect(legend.first).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(".minicode")).to_have_attribute("data-mc-theme", "dark")
+    legend.first.click()
+    assert [True, True] == [painted(0), painted(1)]
+
+    legend.last.click()
+    page.locator("#mca-window").select_option("30")
+    expect(page.locator("#mca-words")).to_contain_text("Last 30 days")
+    idle(page)
+    assert [True, True] == [painted(0), painted(1)]
+    expect(legend.last).to_have_attribute("aria-pressed", "true")
