@@ -30,7 +30,7 @@ EVIL = '<script>alert("1")</script>'
 
 
 class Tables(HTMLParser):
-    """Reads the text of a page's table cells, and the addresses of the links in it, row by row."""
+    """Reads the text of a page's table cells, and the addresses of the links in its rows, row by row."""
 
     def __init__(self, page):
         super().__init__()
@@ -42,7 +42,7 @@ class Tables(HTMLParser):
             self.rows.append([])
         elif tag in ("td", "th"):
             self._cell = []
-        elif tag == "a":
+        elif tag == "a" and "mca-sort" not in dict(attrs).get("class", ""):
             self.links.append(dict(attrs)["href"])
             self._cell.append("")
 

@@ -14,7 +14,8 @@ from fab_minicode.rest.answering import MinicodeApi
 from fab_minicode.runtime import now, session
 from fab_minicode.scope import authorizer_of
 from fab_minicode.views.analysis_export import FORMATS
-from fab_minicode.views.exporting import PICTURE, exported
+from fab_minicode.views.analysis_order import SORT
+from fab_minicode.views.exporting import PICTURE, exported, sort_of
 from fab_minicode.views.question_kinds import kind_named
 
 
@@ -41,6 +42,7 @@ class MinicodeExportApi(MinicodeApi):
             - {in: query, name: chart, schema: {type: string, enum: [line, column, bar, number, bubble]}}
             - {in: query, name: stack, schema: {type: string, enum: [stacked, share]}}
             - {in: query, name: beside, schema: {type: string, enum: ['1']}, description: The three attributions}
+            - {in: query, name: sort, schema: {type: string}, description: 'A column; descending with - before it'}
             - {in: query, name: appid, required: true, schema: {type: string}}
           responses:
             200: {description: 'All rows, what an answer cannot hold as others, and the totals; png: the chart'}
@@ -56,6 +58,7 @@ class MinicodeExportApi(MinicodeApi):
             - {in: query, name: chart, schema: {type: string, enum: [line, column, bar, number, bubble]}}
             - {in: query, name: stack, schema: {type: string, enum: [stacked, share]}}
             - {in: query, name: beside, schema: {type: string, enum: ['1']}, description: The three attributions}
+            - {in: query, name: sort, schema: {type: string}, description: 'A column; descending with - before it'}
           requestBody:
             required: true
             content:
@@ -78,4 +81,8 @@ class MinicodeExportApi(MinicodeApi):
             raise InvalidInput("format", "unknown" if wanted else "required", detail=wanted[:40])
         kind = kind_named(request.args.get("kind") or EVENTS)
         question = kind.parse(reading.body()) if request.method == "POST" else kind.read(request.args)
-        return exported(session(), kind, question, authorizer_of(question.appid), wanted=wanted, at=now())
+        program = authorizer_of(question.appid)
+        sort = request.args.get(SORT, "")
+        if sort and not sort_of(kind, question):
+            raise InvalidInput(SORT, "unknown", detail=sort[:40])
+        return exported(session(), kind, question, program, wanted=wanted, at=now())

@@ -43,14 +43,19 @@
 
   /* ---- swapping -------------------------------------------------------------------------------------------------- */
 
+  const frame = () => root().querySelector(".mca-table-frame");
+
   const swapSlots = (fresh, wholeForm) => {
     const focused = document.activeElement && document.activeElement.id;
+    // The heading that was pressed must not leave the screen of a phone.
+    const left = frame()?.scrollLeft ?? 0;
     for (const slot of root().querySelectorAll(wholeForm ? "[data-slot]" : "[data-slot]:not([data-slot=question])")) {
       const other = fresh.querySelector(`#${CSS.escape(slot.id)}`);
       if (other !== null) slot.replaceWith(other);
     }
     root().dataset.url = fresh.dataset.url;
     document.title = fresh.dataset.title;
+    if (frame() !== null) frame().scrollLeft = left;
     if (focused && document.activeElement.id !== focused) {
       const again = byId(focused);
       if (again !== null) again.focus({ preventScroll: true });
@@ -173,7 +178,8 @@
     const link = event.target.closest("a[data-ask]");
     if (link !== null && plain && root().contains(link)) {
       event.preventDefault();
-      ask(new URL(link.href), { push: true, wholeForm: true });
+      // Another order is no other question: what is being typed stays.
+      ask(new URL(link.href), { push: true, wholeForm: !link.classList.contains("mca-sort") });
       return;
     }
     const share = event.target.closest("#mca-copy-link");

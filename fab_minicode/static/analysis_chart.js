@@ -256,6 +256,9 @@
     };
   };
 
+  /* What tells one drawing from another: everything but where its points lead. */
+  const numbersOf = (payload) => JSON.stringify({ ...payload, links: null });
+
   const heightOf = (payload) => {
     if (payload.chart === "bubble") return 400;
     if (payload.chart !== "bar") return 320;
@@ -426,7 +429,7 @@
       drawLegend(legend, payload, colors, hidden, toggle);
     };
     const draw = (payload) => {
-      if (JSON.stringify(payload) !== JSON.stringify(shown)) hidden.clear();
+      if (numbersOf(payload) !== numbersOf(shown)) hidden.clear();
       shown = payload;
       redraw();
     };

@@ -31,20 +31,22 @@ from fab_minicode.views import analysis_chart as charts
 from fab_minicode.views import analysis_form as forms
 from fab_minicode.views import analysis_reasons as reasons
 from fab_minicode.views import analysis_words as words
-from fab_minicode.views.analysis_answer import Reader, is_empty
+from fab_minicode.views.analysis_answer import Json, Reader, begun, is_empty
 from fab_minicode.views.analysis_fields import about, is_form
 from fab_minicode.views.analysis_form import Form
 from fab_minicode.views.analysis_numbers import over_time, with_sparks
+from fab_minicode.views.analysis_order import SORT, known_sort, sorted_table
 from fab_minicode.views.analysis_page import Page, answered, problem_of
 from fab_minicode.views.analysis_reasons import Counting
 from fab_minicode.views.analysis_recount import recounted
+from fab_minicode.views.analysis_table import Table
 from fab_minicode.views.analysis_tabs import VALUES, VISITORS, AnalysisPages
 from fab_minicode.views.code_forms import ConfirmForm
 from fab_minicode.views.saved_questions import SAVED, SavedQuestionPages, look_fields, look_in, saved_id
 from fab_minicode.views.shown import Shown
 from fab_minicode.words import gettext as _
 
-LOOKS = frozenset({"appid", "chart", "stack", "beside", "recount", "part", SAVED})
+LOOKS = frozenset({"appid", "chart", "stack", "beside", "recount", "part", SORT, SAVED})
 """Keys of an address that do not make it a question."""
 
 
@@ -98,7 +100,7 @@ class MinicodeAnalysisView(SavedQuestionPages, AnalysisPages, BaseView):
     ) -> ResponseReturnValue:
         at = now()
         part = request.args.get("part") == "page"
-        asked = _asked(authorizer.appid if authorizer else "", fields)
+        asked = _in_known_order(_asked(authorizer.appid if authorizer else "", fields))
         if is_form(request.args) and asked.question is not None and not part:
             return redirect(self._address(asked.question, asked.form))
         page = self._page(asked, listed, authorizer)
@@ -139,7 +141,7 @@ class MinicodeAnalysisView(SavedQuestionPages, AnalysisPages, BaseView):
         """Return the page with the question's answer, or with the reason why there is nothing to see."""
         settings = runtime().settings
         count = Counting(self.db.connection(), settings, at)
-        alone = dataclasses.replace(page.form, beside=False)
+        alone = dataclasses.replace(page.form, beside=False, sort="")
         reader = Reader(
             shown=Shown.here(now=at, zone=settings.zone),
             link=lambda other: self._address(parse(other), alone),
@@ -150,6 +152,7 @@ class MinicodeAnalysisView(SavedQuestionPages, AnalysisPages, BaseView):
             problems = problem_of(error)
             return dataclasses.replace(page, problems=problems, empty=reasons.not_a_question(problems.values()))
         page = dataclasses.replace(page, **answered(reader, page, asked, answer), menu=menu_of(question))
+        page = dataclasses.replace(page, table=self._sorted(page, question, begun(reader, answer)))
         if is_empty(asked, answer):
             why = reasons.why_empty(count, question, reader, self.install_url(authorizer))
             return dataclasses.replace(page, empty=why, payload=None)
@@ -160,6 +163,18 @@ class MinicodeAnalysisView(SavedQuestionPages, AnalysisPages, BaseView):
             page = dataclasses.replace(page, recount=recounted(count, question))
         return page
 
+    def _sorted(self, page: Page, question: Question, answer: Json) -> Table:
+        """Return the page's table in the order that was asked for."""
+        if not page.table.heads:
+            return page.table
+        form = page.form
+        return sorted_table(
+            page.table,
+            answer,
+            form.sort,
+            lambda sort: self._address(question, dataclasses.replace(form, sort=sort)),
+        )
+
     def _address(self, question: Question, form: Form) -> str:
         values: dict[str, Any] = dict(to_args(question))
         if form.chart and form.chart != charts.natural(question.as_json()):
@@ -168,6 +183,8 @@ class MinicodeAnalysisView(SavedQuestionPages, AnalysisPages, BaseView):
             values["stack"] = form.stack
         if form.beside:
             values["beside"] = "1"
+        if form.sort:
+            values[SORT] = form.sort
         if saved_id() is not None:
             values[SAVED] = saved_id()
         return url_for(f"{self.endpoint}.analysis", **values)
@@ -193,6 +210,13 @@ def _checked(form: Form, read: Callable[[], Question]) -> Asked:
         return Asked(form, read(), {})
     except InvalidInput as error:
         return Asked(form, None, problem_of(error))
+
+
+def _in_known_order(asked: Asked) -> Asked:
+    """Leave out an order by a column that the answer will not have: the question has changed since."""
+    form, question = asked.form, asked.question
+    sort = known_sort(form.sort, question, beside=form.beside) if question else ""
+    return dataclasses.replace(asked, form=dataclasses.replace(form, sort=sort))
 
 
 def menu_of(question: Question) -> dict[str, Any]:

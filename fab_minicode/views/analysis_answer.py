@@ -14,7 +14,7 @@ from typing import Any
 from fab_minicode.acquisition.caps import BOUNDED, TOO_MANY
 from fab_minicode.views import analysis_words as words
 from fab_minicode.views.analysis_times import Days, Times
-from fab_minicode.views.analysis_units import attribution_of, figure, plain
+from fab_minicode.views.analysis_units import attribution_of, figure
 from fab_minicode.views.shown import Shown
 from fab_minicode.words import gettext as _
 
@@ -51,7 +51,6 @@ class Cell:
         note: A remark beside the text.
         share: 0 to 100, draws a bar behind the text.
         code_id: Leads from the badge to a code's page.
-        sort: What scripts sort by instead of the text; "" stays last.
         change: By how much it differs from what it is compared with.
         direction: ``up``, ``down`` or ``same``.
     """
@@ -63,7 +62,6 @@ class Cell:
     note: str = ""
     share: float | None = None
     code_id: int | None = None
-    sort: str | None = None
     change: str = ""
     direction: str = "same"
 
@@ -127,7 +125,7 @@ def value_cell(dimension: str, row: Json, answer: Json) -> Cell:
 
 def figures(shown: Shown, names: Sequence[str], numbers: Mapping[str, float | None]) -> tuple[Cell, ...]:
     """Return one cell per metric."""
-    return tuple(Cell(figure(shown, name, numbers[name]), is_number=True, sort=plain(numbers[name])) for name in names)
+    return tuple(Cell(figure(shown, name, numbers[name]), is_number=True) for name in names)
 
 
 def window_of(answer: Json) -> Days:

@@ -28,6 +28,7 @@ from fab_minicode.views.analysis_answer import (
     value_cell,
     window_of,
 )
+from fab_minicode.views.analysis_order import order_of
 from fab_minicode.views.analysis_page import title_of
 from fab_minicode.views.analysis_table import earlier_rows, places_of
 from fab_minicode.views.analysis_units import COUNT, RATIO, SHARE, attribution_of, unit_of
@@ -52,6 +53,7 @@ class Exported:
         by: Who exports it.
         name: Of the saved question, "" for none.
         groups: Groups of visitors -> what people call them; for funnels and retentions, whose answers do not say.
+        sort: The order of the rows (``analysis_order``), "" for the answer's own.
     """
 
     reader: Reader
@@ -62,6 +64,7 @@ class Exported:
     by: str
     name: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
+    sort: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,8 @@ def rows_of(exported: Exported) -> Sheet:
             sums += summing.rows(_("All others"), left_out, {})
         before = by_segment(question, answer["previous"]["totals"]) if then else {}
         sums += summing.rows(_("All, counted once"), by_segment(question, answer["totals"]), before)
-    return Sheet(_("Answer"), _heads(columns, then), [*rows, *sums], len(sums))
+    ordered = [rows[place] for place in order_of(answer, exported.sort)]
+    return Sheet(_("Answer"), _heads(columns, then), [*ordered, *sums], len(sums))
 
 
 def _numbers(metrics: Sequence[str], found: Json | None) -> Iterator[Cell]:

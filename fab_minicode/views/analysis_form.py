@@ -61,6 +61,7 @@ class Form:
         chart: Key of ``words.CHARTS``, "" for what suits the question.
         stack: Key of ``words.STACKS``.
         beside: Whether all three attributions are counted, side by side.
+        sort: The order of the table (``analysis_order``), "" for the answer's own.
     """
 
     appid: str = ""
@@ -77,6 +78,7 @@ class Form:
     chart: str = ""
     stack: str = ""
     beside: bool = False
+    sort: str = ""
 
 
 def read_form(fields: MultiDict[str, str], *, appid: str) -> Form:
@@ -103,12 +105,13 @@ def read_form(fields: MultiDict[str, str], *, appid: str) -> Form:
 
 
 def looks(form: Form, fields: MultiDict[str, str]) -> Form:
-    """Return the form with how a query string wants its answer to look: chart, stack, attributions side by side."""
+    """Return the form with how a query string wants its answer to look: chart, stack, all attributions, order."""
     return replace(
         form,
         chart=known(fields.get("chart"), words.CHARTS, ""),
         stack=known(fields.get("stack"), words.STACKS, ""),
         beside=fields.get("beside") == "1" or fields.get("attribution") == BESIDE,
+        sort=fields.get("sort", ""),
     )
 
 
@@ -157,4 +160,5 @@ def form_of(question: Mapping[str, Any], seen: Form) -> Form:
         chart=seen.chart,
         stack=seen.stack,
         beside=seen.beside,
+        sort=seen.sort,
     )

@@ -42,10 +42,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Head:
-    """A column's heading."""
+    """A column's heading; ``url`` sorts by it, ``sorted`` says how it is sorted by it now (an ``aria-sort`` word)."""
 
     text: str
     is_number: bool
+    url: str = ""
+    sorted: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def _row(making: _Making, row: Json, place: Place) -> Row:
     is_open = bool(columns.time) and times.is_open(row[columns.time])
     if columns.time:
         note = _("not over yet") if is_open else ""
-        cells.append(Cell(times.text(row[columns.time]), note=note, sort=row[columns.time]))
+        cells.append(Cell(times.text(row[columns.time]), note=note))
     cells += [value_cell(name, row, making.answer) for name in columns.dimensions]
     name = " · ".join(cell.text for cell in cells)
     if making.most:

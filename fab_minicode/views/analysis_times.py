@@ -97,4 +97,4 @@ class Times:
     def has_hours(self, day: dt.date) -> bool:
         """Whether the hours of a day can be asked for."""
         today = self.shown.now.astimezone(self.shown.zone).date()
-        return (today - day).days < MAX_HOUR_DAYS_AGO
+        return (today - day).days <= MAX_HOUR_DAYS_AGO

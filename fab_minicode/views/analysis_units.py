@@ -4,8 +4,6 @@ In what a metric is counted, and how one of its numbers is written: people and t
 
 from __future__ import annotations
 
-from typing import Any
-
 from babel import numbers
 
 from fab_minicode.views.shown import Shown
@@ -54,8 +52,3 @@ def figure(shown: Shown, metric: str, value: float | None) -> str:
     if unit == SHARE:
         return str(numbers.format_percent(value, format="#,##0.0%", locale=shown.locale))
     return shown.number(value)
-
-
-def plain(value: Any) -> str:
-    """Return a number for scripts to sort by, "" for none."""
-    return "" if value is None else str(value)

@@ -22,6 +22,7 @@ from fab_minicode.runtime import now, runtime
 from fab_minicode.views import analysis_picture
 from fab_minicode.views.analysis_answer import Json, Reader
 from fab_minicode.views.analysis_export import FORMATS, Exported, File, file_of
+from fab_minicode.views.analysis_order import SORT, known_sort
 from fab_minicode.views.analysis_page import title_of
 from fab_minicode.views.analysis_reasons import Counting, groups
 from fab_minicode.views.code_forms import ConfirmForm
@@ -98,7 +99,7 @@ def exported(
     """
     settings = runtime().settings
     whole = question if wanted == PICTURE else kind.whole(question, settings=settings, now=at)
-    is_beside = _is_beside(kind)
+    is_beside, sort = _is_beside(kind), sort_of(kind, question)
     asks, answer = _counted(session, kind, whole, at, is_beside=is_beside)
     title = kind.words(asks)
     told = Exported(
@@ -106,9 +107,10 @@ def exported(
         question=asks,
         answer=answer,
         program=str(program.nick_name or program.appid),
-        address=_absolute(kind.address(question, beside="1" if is_beside else "")),
+        address=_absolute(kind.address(question, beside="1" if is_beside else "", sort=sort)),
         by=actor().name,
         groups={name: str(label) for name, (label, _) in groups(session.connection(), int(program.id)).items()},
+        sort=sort,
     )
     made = _made(kind, told, wanted, at)
     if request.method != "HEAD":
@@ -119,6 +121,13 @@ def exported(
     )
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def sort_of(kind: QuestionKind, question: Any) -> str:
+    """Return the order that the address asks for, "" where the answer has no such column."""
+    if kind.name != EVENTS:
+        return ""
+    return known_sort(request.args.get(SORT, ""), question, beside=_is_beside(kind))
 
 
 def _is_beside(kind: QuestionKind) -> bool:

@@ -144,8 +144,8 @@ def saved_id() -> int | None:
 
 
 def look_in(form: Form) -> dict[str, str]:
-    """Return how the analysis page shows an answer, as the keys of :data:`LOOK`."""
-    return {"chart": form.chart, "stack": form.stack, "beside": "1" if form.beside else ""}
+    """Return how the analysis page shows an answer, as the keys of :data:`LOOK`, and its order, which is not saved."""
+    return {"chart": form.chart, "stack": form.stack, "beside": "1" if form.beside else "", "sort": form.sort}
 
 
 def look_of(fields: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ opens the page once and walks through what belongs together: opening takes the t
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import re
 import time
@@ -100,19 +101,42 @@ def test_every_row_has_a_menu_by_mouse_and_by_keyboard(visit):
     assert ["utm_source:eq:poster"] == asked(page)["where"]
 
 
-def test_the_table_is_sorted_by_any_column(visit):
-    page = opened(visit, query="&by=utm_source&metric=users&metric=visits")
-    heads = page.locator("#mca-table thead th")
+def test_the_table_is_sorted_by_any_column_and_leaves_so(visit):
+    page = opened(visit, "manager", query="&by=utm_source&metric=users&metric=visits&chart=bar")
+    page.evaluate("window.stillTheSamePage = true")
+    heads, first = page.locator("#mca-table thead th"), page.locator("#mca-table tbody tr").first
+    own = cells(page, 1)
+    legend = page.locator(".mca-legend-item").first
+    legend.click()
 
-    heads.nth(2).get_by_role("button").click()
+    heads.nth(2).get_by_role("link").click()
     expect(heads.nth(2)).to_have_attribute("aria-sort", "descending")
+    expect(heads.nth(2).get_by_role("link")).to_be_focused()
     assert SOURCES[0] == cells(page, 1)[0]
-    heads.nth(2).get_by_role("button").press("Enter")
+    page.keyboard.press("Enter")
     expect(heads.nth(2)).to_have_attribute("aria-sort", "ascending")
-    assert "(not set)" == cells(page, 1)[0]
-    heads.nth(0).get_by_role("button").click()
+    expect(first).to_contain_text("(not set)")
+    heads.nth(0).get_by_role("link").click()
+    expect(heads.nth(0)).to_have_attribute("aria-sort", "ascending")
+    names = cells(page, 1)
+    assert ["#7", "(not set)"] == [names[0], names[-1]]
 
-    assert ["ascending", "(not set)"] == [heads.nth(0).get_attribute("aria-sort"), cells(page, 1)[-1]]
+    with page.expect_download() as found:
+        page.get_by_role("link", name="CSV", exact=True).click()
+    rows = list(csv.reader(found.value.path().read_text(encoding="utf-8-sig").splitlines()))
+    assert names == [row[0] for row in rows[1 : len(names) + 1]]
+    # The numbers of the chart are the same: what its legend hides stays so.
+    expect(legend).to_have_attribute("aria-pressed", "false")
+
+    page.locator("#mca-window").select_option("30")
+    expect(page.locator("#mca-words")).to_contain_text("Last 30 days")
+    expect(heads.nth(0)).to_have_attribute("aria-sort", "ascending")
+    assert (["utm_source"], ["last_30"]) == (asked(page)["sort"], asked(page)["window"])
+    for _ in range(4):
+        page.go_back()
+    expect(page.locator("th[aria-sort]")).to_have_count(0)
+    assert own == cells(page, 1)
+    assert page.evaluate("window.stillTheSamePage")
 
 
 def test_a_filter_is_made_of_suggested_values_by_keyboard(visit):

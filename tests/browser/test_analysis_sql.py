@@ -1,4 +1,4 @@
-"""The SQL that counts an answer again, in a browser: opened, loaded once more where it failed, copied as the link is."""
+"""The SQL that counts an answer again, in a browser: opened, loaded again where it failed, copied as the link is."""
 
 from __future__ import annotations
 
