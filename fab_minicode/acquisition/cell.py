@@ -19,8 +19,11 @@ from fab_minicode.acquisition.segment_rules import Rule, Trait
 from fab_minicode.acquisition.windows import BUCKETS, Period, Window
 from fab_minicode.errors import InvalidInput
 
-_CODE_KEYS = ("code_id", "code_deleted")
+CODE_KEYS = ("code_id", "code_deleted")
+"""What a row holds beside a code's name."""
+
 _MAX_BUCKET = 16
+_ARGS = {"metric": "number", "segment": "group"}
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,16 @@ def parse_cell(question: Question, asked: Any) -> Cell:
     if row is None or is_others:
         return Cell(metric, segment=segment, is_others=is_others)
     numbers = tuple(name for name in row if name in metrics)
-    known = (question.granularity, *question.dimensions, *_CODE_KEYS, "segment", *numbers)
+    known = (question.granularity, *question.dimensions, *CODE_KEYS, "segment", *numbers)
     only_known(row, known, "row")
-    filters = tuple(_filter(name, row) for name in question.dimensions)
+    filters = tuple(filter_of(name, row) for name in question.dimensions)
     return Cell(metric, filters, _bucket(question, row), segment)
+
+
+def cell_from_args(args: Mapping[str, str]) -> dict[str, Any]:
+    """Return what :func:`parse_cell` reads from an address: ``number``, ``group`` (its segment), ``others``."""
+    found: dict[str, Any] = {name: args[key] for name, key in _ARGS.items() if args.get(key)}
+    return {**found, "others": True} if args.get("others") else found
 
 
 def _bucket(question: Question, row: Mapping[str, Any]) -> str:
@@ -83,11 +92,12 @@ def _bucket(question: Question, row: Mapping[str, Any]) -> str:
     return checked_text(row[name], f"row.{name}", _MAX_BUCKET)
 
 
-def _filter(name: str, row: Mapping[str, Any]) -> Filter:
+def filter_of(name: str, row: Mapping[str, Any], field: str = "row") -> Filter:
+    """Return the condition that a row's value of a dimension passes, and no other value."""
     value = row.get("code_id") if name == "code" and row.get("code_id") is not None else row.get(name)
     if value is None:
         return Filter(name, "not_set")
-    return Filter(name, "eq", read_filter_value(value, f"row.{name}", dimension=name, op="eq"))
+    return Filter(name, "eq", read_filter_value(value, f"{field}.{name}", dimension=name, op="eq"))
 
 
 def rule_of(question: Question, cell: Cell, saved: Mapping[str, Rule], *, now: dt.datetime, zone: ZoneInfo) -> Rule:
@@ -117,11 +127,32 @@ def rule_of(question: Question, cell: Cell, saved: Mapping[str, Rule], *, now: d
         None if part.counts in (VISIT, FIRST_VISIT) else part.counts.partition(":")[2],
         attribution=question.attribution,
     )
-    if cell.segment == "all":
-        return Rule((trait,))
-    if saved_segment(cell.segment):
-        return Rule((trait, saved[cell.segment].frozen(now, zone)))
-    return Rule((trait, Trait("new", period=Period(window=whole), is_not=cell.segment == "returning")))
+    return among((trait,), cell.segment, saved, whole=whole, at=(now, zone))
+
+
+def among(
+    conditions: tuple[Trait | Rule, ...],
+    segment: str,
+    saved: Mapping[str, Rule],
+    *,
+    whole: Window,
+    at: tuple[dt.datetime, ZoneInfo],
+) -> Rule:
+    """
+    Return some conditions on visitors of one group of a question's visitors.
+
+    Args:
+        conditions: All of them hold.
+        segment: The group's name.
+        saved: The conditions of saved segments, by what a question calls them.
+        whole: The question's window, which tells who is new.
+        at: When the answer was counted, and the zone of its days.
+    """
+    if segment == "all":
+        return Rule(conditions)
+    if saved_segment(segment):
+        return Rule((*conditions, saved[segment].frozen(*at)))
+    return Rule((*conditions, Trait("new", period=Period(window=whole), is_not=segment == "returning")))
 
 
 def _days_of(window: Window, granularity: str, bucket: str) -> Window:

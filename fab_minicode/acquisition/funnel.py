@@ -7,6 +7,7 @@ Reading only. docs/numbers.md has the definition; ``journeys`` reads the events.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +23,12 @@ from fab_minicode.acquisition.conditions import conditions_of
 from fab_minicode.acquisition.crowds import Segment
 from fab_minicode.acquisition.freshness import freshness
 from fab_minicode.acquisition.funnel_question import DEFINITION, FunnelQuestion
+from fab_minicode.acquisition.journey_cell import FunnelCell, Place
 from fab_minicode.acquisition.journeys import Journeys, Touches
 from fab_minicode.acquisition.metrics import ATTRIBUTIONS, divided
 from fab_minicode.acquisition.saved_segments import segment_named
-from fab_minicode.acquisition.scope import write_step
+from fab_minicode.acquisition.scope import Scope, write_step
+from fab_minicode.acquisition.tally import bitmap
 from fab_minicode.acquisition.vocabulary import Vocabulary
 from fab_minicode.acquisition.windows import DAY_MS, Window
 from fab_minicode.errors import InvalidInput
@@ -130,24 +133,53 @@ def count(
     """
     scope = question.scope
     window = scope.period.resolve(now, settings.zone)
-    today = now.astimezone(settings.zone).date()
-    refuse_purged(window, today, settings)
-    segment = segment_named(connection, authorizer_id, scope.segment, window=window, settings=settings, now=now)
-    walked = _walk(connection, authorizer_id, question, window, segment)
+    walked = _walked(connection, authorizer_id, question, settings=settings, now=now)
     rows: list[tuple[dict[str, Any], tuple[Step, ...]]] = []
     others = None
     if scope.dimension:
-        values, sizes = np.unique(walked.group, return_counts=True)
-        by_value = dict(zip(values.tolist(), sizes.tolist(), strict=True))
-        shown = groups.highest(connection, scope.dimension, by_value, scope.limit)
+        shown, is_cut = walked.shown(connection, scope)
         keys = groups.keys(connection, scope.dimension, shown)
         places = walked.places(shown)
         rows = [(keys[number], walked.steps(places[number])) for number in shown]
-        others = walked.steps(~np.isin(walked.group, shown)) if len(shown) < len(by_value) else None
+        others = walked.steps(~np.isin(walked.group, shown)) if is_cut else None
     totals = walked.steps(np.ones(len(walked.group), np.bool_))
     last_day = window.until + dt.timedelta(days=question.within_days)
+    today = now.astimezone(settings.zone).date()
     fresh = freshness(connection, authorizer_id)
     return Funnel(question, settings.timezone, window, last_day < today, tuple(rows), totals, others, fresh)
+
+
+def crowd_behind(
+    connection: Connection,
+    authorizer_id: int,
+    question: FunnelQuestion,
+    cell: FunnelCell,
+    *,
+    settings: Settings,
+    now: dt.datetime,
+) -> Any:
+    """
+    Return the visitors whom one number of a funnel counts, a bitmap; arguments and errors as of :func:`count`.
+    """
+    walked = _walked(connection, authorizer_id, question, settings=settings, now=now)
+    which = walked.since[cell.step - 1] >= 0
+    if cell.is_lost:
+        which &= walked.since[cell.step] < 0
+    which &= _inside_place(connection, authorizer_id, question, walked, cell.place)
+    return bitmap(walked.visitor[which].astype(np.uint32))
+
+
+def _inside_place(
+    connection: Connection, authorizer_id: int, question: FunnelQuestion, walked: _Walked, place: Place
+) -> Flags:
+    """Return which visitors of a funnel stand in a line of its answer."""
+    if place.is_others:
+        return ~np.isin(walked.group, walked.shown(connection, question.scope)[0])
+    if place.group is None:
+        return np.ones(len(walked.group), np.bool_)
+    (condition,) = conditions_of(connection, authorizer_id, (place.group,))
+    meant = _meant(connection, authorizer_id, place.group.dimension)
+    return np.isin(walked.group, [meant.get(number, number) for number in condition.numbers])
 
 
 def refuse_purged(window: Window, today: dt.date, settings: Settings) -> None:
@@ -164,12 +196,21 @@ class _Walked:
     How far each visitor of a funnel came.
 
     Attributes:
+        visitor: Their numbers.
         group: Number of the value of the dimension at the first step, one element per visitor.
         since: One array per step: milliseconds since the first step, -1 for who did not take it.
     """
 
+    visitor: Numbers
     group: Numbers
     since: tuple[Numbers, ...]
+
+    def shown(self, connection: Connection, scope: Scope) -> tuple[list[int], bool]:
+        """Return the groups that the limit leaves, the largest first, and whether there are more."""
+        values, sizes = np.unique(self.group, return_counts=True)
+        by_value = dict(zip(values.tolist(), sizes.tolist(), strict=True))
+        shown = groups.highest(connection, scope.dimension, by_value, scope.limit)
+        return shown, len(shown) < len(by_value)
 
     def places(self, shown: list[int]) -> dict[int, Numbers]:
         """Return where the visitors of each group stand; one pass, because there may be thousands of groups."""
@@ -187,6 +228,16 @@ class _Walked:
             first, before = (found[0].users, found[-1].users) if found else (len(since), len(since))
             found.append(Step(len(since), divided(len(since), first), divided(len(since), before), median))
         return tuple(found)
+
+
+def _walked(
+    connection: Connection, authorizer_id: int, question: FunnelQuestion, *, settings: Settings, now: dt.datetime
+) -> _Walked:
+    scope = question.scope
+    window = scope.period.resolve(now, settings.zone)
+    refuse_purged(window, now.astimezone(settings.zone).date(), settings)
+    segment = segment_named(connection, authorizer_id, scope.segment, window=window, settings=settings, now=now)
+    return _walk(connection, authorizer_id, question, window, segment)
 
 
 def _walk(
@@ -214,9 +265,14 @@ def _walk(
     group = np.zeros(len(firsts), np.int64)
     if scope.dimension:
         group = touches.of(found, firsts, until=window.days.stop - 1)[:, names.index(scope.dimension)]
-        for number, meant in Vocabulary(connection, authorizer_id, [scope.dimension]).numbers(scope.dimension).items():
+        for number, meant in _meant(connection, authorizer_id, scope.dimension).items():
             group = np.where(group == number, meant, group)
-    return _Walked(group, _since(found, firsts, numbers, question.within_days * DAY_MS))
+    return _Walked(found.visitor[firsts], group, _since(found, firsts, numbers, question.within_days * DAY_MS))
+
+
+def _meant(connection: Connection, authorizer_id: int, dimension: str) -> Mapping[int, int]:
+    """Return the numbers of values that count as another one, with that one's."""
+    return Vocabulary(connection, authorizer_id, [dimension]).numbers(dimension)
 
 
 def _since(found: Journeys, firsts: Numbers, numbers: list[int], within_ms: int) -> tuple[Numbers, ...]:

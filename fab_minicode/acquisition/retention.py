@@ -9,17 +9,19 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from pyroaring import BitMap
 from sqlalchemy.engine import Connection
 
 from fab_minicode.acquisition import groups
 from fab_minicode.acquisition.answer import Freshness
 from fab_minicode.acquisition.conditions import conditions_of
-from fab_minicode.acquisition.crowds import Crowd, Segment
+from fab_minicode.acquisition.crowds import Crowd
 from fab_minicode.acquisition.facts import TOUCH
 from fab_minicode.acquisition.freshness import freshness
+from fab_minicode.acquisition.journey_cell import Place, RetentionCell
 from fab_minicode.acquisition.metrics import ATTRIBUTIONS, VISIT
 from fab_minicode.acquisition.plan import READS, Plan
 from fab_minicode.acquisition.retention_question import RETURN_DEFINITION, STARTS, RetentionQuestion
@@ -107,19 +109,16 @@ def count(
     """
     scope = question.scope
     window = scope.period.resolve(now, settings.zone)
-    today = now.astimezone(settings.zone).date()
-    segment = segment_named(connection, authorizer_id, scope.segment, window=window, settings=settings, now=now)
-    starts = _starts(connection, authorizer_id, question, window, segment)
-    back = _Back(connection, authorizer_id, question, window, today)
+    starts = _starts(connection, authorizer_id, question, settings=settings, now=now)
+    back = _Back(connection, authorizer_id, question, settings=settings, now=now)
     totals = back.kept({}, _united(starts.values()))
     rows: list[Kept] = []
     others = None
     if scope.dimension:
-        sizes = {number: sum(map(len, days.values())) for number, days in starts.items() if any(days.values())}
-        shown = groups.highest(connection, scope.dimension, sizes, scope.limit)
+        shown, is_cut = _shown(connection, question, starts)
         keys = groups.keys(connection, scope.dimension, shown)
         rows = [back.kept(keys[number], starts[number]) for number in shown]
-        if len(shown) < len(sizes):
+        if is_cut:
             others = back.kept({}, _united(days for number, days in starts.items() if number not in shown))
     else:
         everybody = starts.get(0, {})
@@ -130,11 +129,57 @@ def count(
     return Retention(question, settings.timezone, window, tuple(rows), totals, others, fresh)
 
 
+def crowd_behind(
+    connection: Connection,
+    authorizer_id: int,
+    question: RetentionQuestion,
+    cell: RetentionCell,
+    *,
+    settings: Settings,
+    now: dt.datetime,
+) -> Any:
+    """
+    Return the visitors behind one number of a retention, each of them once, a bitmap.
+
+    Arguments and errors are those of :func:`count`. Where several days of the start stand together, the number counts
+    who started on two of them twice.
+    """
+    group = cell.place.group
+    if group is not None:
+        scope = replace(question.scope, dimension="", filters=(*question.scope.filters, group))
+        question = replace(question, scope=scope)
+    starts = _starts(connection, authorizer_id, question, settings=settings, now=now)
+    cohort = _cohort(connection, question, starts, cell.place)
+    if cell.returned:
+        cohort = _Back(connection, authorizer_id, question, settings=settings, now=now).those(cohort, cell.returned)
+    return BitMap.union(*cohort.values()) if cohort else BitMap()
+
+
+def _cohort(
+    connection: Connection, question: RetentionQuestion, starts: Mapping[int, Starts], place: Place
+) -> dict[int, Any]:
+    """Return who started in a line of the answer."""
+    shown = _shown(connection, question, starts)[0] if place.is_others else []
+    cohort = _united(days for number, days in starts.items() if number not in shown)
+    if place.day is None:
+        return cohort
+    return {day: crowd for day, crowd in cohort.items() if day == place.day.toordinal()}
+
+
+def _shown(connection: Connection, question: RetentionQuestion, starts: Mapping[int, Starts]) -> tuple[list[int], bool]:
+    """Return the groups that the limit leaves, the largest first, and whether there are more."""
+    sizes = {number: sum(map(len, days.values())) for number, days in starts.items() if any(days.values())}
+    shown = groups.highest(connection, question.scope.dimension, sizes, question.scope.limit)
+    return shown, len(shown) < len(sizes)
+
+
 def _starts(
-    connection: Connection, authorizer_id: int, question: RetentionQuestion, window: Window, segment: Segment
+    connection: Connection, authorizer_id: int, question: RetentionQuestion, *, settings: Settings, now: dt.datetime
 ) -> Mapping[int, Starts]:
     """Return who started, by group (0 without a dimension) and day."""
     scope = question.scope
+    window = scope.period.resolve(now, settings.zone)
+    segment = segment_named(connection, authorizer_id, scope.segment, window=window, settings=settings, now=now)
     conditions = conditions_of(connection, authorizer_id, scope.filters)
     dimensions = (scope.dimension,) if scope.dimension else ()
     plan = Plan(connection, authorizer_id, dimensions=dimensions, conditions=conditions)
@@ -160,8 +205,15 @@ class _Back:
     """Who came back on which day."""
 
     def __init__(
-        self, connection: Connection, authorizer_id: int, question: RetentionQuestion, window: Window, today: dt.date
+        self,
+        connection: Connection,
+        authorizer_id: int,
+        question: RetentionQuestion,
+        *,
+        settings: Settings,
+        now: dt.datetime,
     ) -> None:
+        window, today = question.scope.period.resolve(now, settings.zone), now.astimezone(settings.zone).date()
         self._days, self._today, self._first = question.days, today.toordinal(), window.days.start
         first = window.since + dt.timedelta(days=1)
         last = min(window.until + dt.timedelta(days=question.days), today - dt.timedelta(days=1))
@@ -179,6 +231,11 @@ class _Back:
         first = self._first if day is None else day
         cells = (self._on(cohort, after) if first + after < self._today else None for after in range(1, self._days + 1))
         return Kept(keys, starts, tuple(cells))
+
+    def those(self, cohort: Starts, after: int) -> dict[int, Any]:
+        """Return who of a cohort came back so many days after, by the day of the start."""
+        over = {day: crowd for day, crowd in cohort.items() if day + after < self._today}
+        return {day: crowd & self._crowds.get(day + after, BitMap()) for day, crowd in over.items()}
 
     def _on(self, cohort: Starts, after: int) -> tuple[int, int]:
         over = [(crowd, self._crowds.get(day + after)) for day, crowd in cohort.items() if day + after < self._today]

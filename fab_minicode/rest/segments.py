@@ -10,9 +10,7 @@ from flask.wrappers import Response
 from flask_appbuilder.api import expose, protect
 
 from fab_minicode import permissions
-from fab_minicode.acquisition import segment_store
-from fab_minicode.acquisition.cell import parse_cell, rule_of
-from fab_minicode.acquisition.question import parse as parse_question
+from fab_minicode.acquisition import behind, segment_store
 from fab_minicode.acquisition.question import saved_segment
 from fab_minicode.acquisition.segment_rules import Rule, parse
 from fab_minicode.acquisition.segments import crowd_of, people_in
@@ -190,11 +188,10 @@ def _rule(asked: Mapping[str, Any], appid: str) -> Rule:
     sent = asked["visitors"]
     if not isinstance(sent, dict):
         raise InvalidInput("visitors", "not_an_object")
-    question = parse_question(sent.get("question"))
-    if question.appid != appid:
-        raise InvalidInput("visitors.question.appid", "unknown", detail=question.appid)
-    cell = parse_cell(question, {key: value for key, value in sent.items() if key != "question"})
-    return rule_of(question, cell, saved_rules(question.segments, appid), now=now(), zone=runtime().settings.zone)
+    meant = behind.parse(sent)
+    if meant.appid != appid:
+        raise InvalidInput(f"visitors.{meant.field}.appid", "unknown", detail=meant.appid)
+    return meant.rule(saved_rules(meant.segments, appid), now=now(), zone=runtime().settings.zone)
 
 
 def saved_rules(names: tuple[str, ...], appid: str) -> dict[str, Rule]:

@@ -9,10 +9,8 @@ from flask.wrappers import Response
 from flask_appbuilder.api import expose, protect
 
 from fab_minicode import permissions
-from fab_minicode.acquisition import funnel, funnel_question, retention, retention_question, who
-from fab_minicode.acquisition.cell import parse_cell
+from fab_minicode.acquisition import behind, funnel, funnel_question, retention, retention_question, who
 from fab_minicode.acquisition.journey_doubts import funnel_sql, retention_sql
-from fab_minicode.acquisition.question import parse
 from fab_minicode.acquisition.scope import whole
 from fab_minicode.errors import InvalidInput
 from fab_minicode.rest import reading
@@ -33,17 +31,31 @@ _SHARED: dict[str, Any] = {
     "attribution": {"type": "string", "enum": ["last", "entry", "first"]},
     "limit": {"type": "integer"},
 }
+_CELL: dict[str, Any] = {
+    "type": "object",
+    "description": "Which number of a funnel or a retention",
+    "properties": {
+        "step": {"type": "integer", "minimum": 1, "maximum": 6, "description": "People who took it; 1 if left out"},
+        "lost_after": {"type": "integer", "minimum": 1, "maximum": 5, "description": "Who took it and not the next"},
+        "returned": {"type": "integer", "minimum": 1, "maximum": 30, "description": "Day after; left out: who started"},
+        "row": {"type": "object", "nullable": True, "description": "A row of the answer; null for the totals"},
+        "others": {"type": "boolean", "description": "What the limit left out"},
+    },
+}
 SCHEMAS: dict[str, Any] = {
     "MinicodeSql": SQL_SCHEMA,
     "MinicodeCell": {
         "type": "object",
-        "required": ["question"],
+        "description": "A number of an event analysis (question), of a funnel or of a retention: one of the three",
         "properties": {
             "question": {"type": "object", "description": "As for query"},
             "metric": {"type": "string", "description": "One of the question's; the first if left out"},
             "row": {"type": "object", "nullable": True, "description": "A row of the answer; null for the totals"},
             "segment": {"type": "string"},
             "others": {"type": "boolean", "description": "What the limit left out"},
+            "funnel": {"$ref": "#/components/schemas/MinicodeFunnel"},
+            "retention": {"$ref": "#/components/schemas/MinicodeRetention"},
+            "cell": _CELL,
             "page": {"type": "integer"},
         },
     },
@@ -83,7 +95,7 @@ class MinicodeVisitorsApi(MinicodeApi):
     @protect()
     def visitors(self) -> Response:
         """
-        List the visitors behind one number of an answer.
+        List the visitors behind one number of an answer, of a funnel or of a retention.
         ---
         post:
           summary: Pseudonymous visitors behind a number, page by page
@@ -100,11 +112,10 @@ class MinicodeVisitorsApi(MinicodeApi):
         """
         asked = reading.body()
         page = whole(asked.pop("page", 0), "page", (0, MAX_PAGE))
-        question = parse(asked.pop("question", None))
-        cell = parse_cell(question, asked)
-        number, settings, at = int(authorizer_of(question.appid).id), runtime().settings, now()
+        meant = behind.parse(asked)
+        number, settings, at = int(authorizer_of(meant.appid).id), runtime().settings, now()
         connection = session().connection()
-        crowd = who.crowd_behind(connection, number, question, cell, settings=settings, now=at)
+        crowd = meant.crowd(connection, number, settings=settings, now=at)
         found = who.people(connection, number, crowd, page=page, settings=settings, now=at)
         return answer(200, found.as_json())
 
