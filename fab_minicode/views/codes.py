@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, abort, flash, redirect, request, send_file, url_for
+from flask import Response, abort, current_app, flash, redirect, request, send_file, url_for
 from flask_appbuilder import BaseView, ModelView, expose, has_access
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.widgets import RenderTemplateWidget
@@ -22,6 +22,7 @@ from fab_minicode.models import Authorizer, Code
 from fab_minicode.runtime import now, runtime
 from fab_minicode.thumbnails import thumbnail
 from fab_minicode.views import code_browsing, code_words, messages
+from fab_minicode.views.analysis_tabs import VISITORS
 from fab_minicode.views.code_forms import CodeForm, ConfirmForm, RenameForm
 from fab_minicode.views.ghosts import GhostsMixin
 from fab_minicode.views.pages import May, PageMixin, actor
@@ -104,6 +105,7 @@ class MinicodeCodesView(GhostsMixin, ModelView):
             "browsing": browsing,
             "found": found,
             "users": self._users(may, found.rows, at) if users is None else users,
+            "people_url": people_url,
             "words": code_words,
         }
         headline = None
@@ -151,6 +153,7 @@ class MinicodeCodesView(GhostsMixin, ModelView):
             history=code_list.history_of(self.db, code),
             adopted=ghost_list.adopted_by(self.db, code),
             users=self._users(may, [code], at).get(code.id, 0),
+            people_url=people_url,
             confirm=ConfirmForm(),
             **shared,
         )
@@ -282,6 +285,19 @@ def headline_url(appid: str) -> str:
         "compare": "previous",
     }
     return f"{url_for('MinicodeAnalysisView.analysis')}?{urlencode(to_args(parse(question)), doseq=True)}"
+
+
+def people_url(code: Code) -> str:
+    """Return the address of who a code's users of the last 7 days are, "" where the host has left that page out."""
+    if VISITORS not in current_app.view_functions:
+        return ""
+    question = {
+        "appid": code.authorizer.appid,
+        "metrics": ["users"],
+        "filters": [{"dimension": "code", "op": "eq", "value": code.id}],
+        "window": {"last_days": 7},
+    }
+    return f"{url_for(VISITORS)}?{urlencode(to_args(parse(question)), doseq=True)}"
 
 
 def _file(content: bytes, mime: str, *, etag: str, name: str | None = None) -> Response:

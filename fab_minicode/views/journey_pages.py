@@ -27,6 +27,7 @@ from fab_minicode.views.analysis_reasons import Counting, Empty, why_empty
 from fab_minicode.views.analysis_recount import Recounted, journey_recounted
 from fab_minicode.views.analysis_tabs import VALUES, AnalysisPages
 from fab_minicode.views.code_forms import ConfirmForm
+from fab_minicode.views.journey_who import who_of
 from fab_minicode.views.question_kinds import QuestionKind, kind_named
 from fab_minicode.views.saved_questions import Bar, SavedQuestionPages, saved_id
 from fab_minicode.views.shown import Shown
@@ -103,6 +104,7 @@ class JourneyPages(SavedQuestionPages, AnalysisPages):
             saved=saved,
             confirm=ConfirmForm(),
             cells=value_cell,
+            who=who_of(kind, asked.question) if answer else None,
             values_url=url_for(VALUES) if VALUES in current_app.view_functions else "",
             freshness=freshness_of(Reader(shown=shown, link=lambda _other: ""), answer["freshness"]) if answer else "",
             **journey.more(asked),

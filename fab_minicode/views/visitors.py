@@ -1,11 +1,13 @@
 """
 ``/minicode/analysis/visitors``: who is behind a number, and the story of one of them.
 
-The address carries the question as the analysis page's does; its total is the number.
+The address carries the question as the page of its kind does (``kind``: ``events``, ``funnel``, ``retention``), and
+which of the answer's numbers is meant; without that an event analysis' total is.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import Any
 
@@ -13,21 +15,24 @@ from flask import abort, request, url_for
 from flask_appbuilder import BaseView, expose, has_access
 
 from fab_minicode import permissions
-from fab_minicode.acquisition import segment_store, who
-from fab_minicode.acquisition.cell import Cell, parse_cell, rule_of
-from fab_minicode.acquisition.question import Question, from_args, saved_segment
+from fab_minicode.acquisition import behind, segment_store, who
+from fab_minicode.acquisition.behind import Number
 from fab_minicode.errors import InvalidInput, Missing
-from fab_minicode.models import Authorizer
 from fab_minicode.runtime import now, runtime
 from fab_minicode.views import analysis_words as words
+from fab_minicode.views import behind_words
 from fab_minicode.views.analysis_answer import metric_name
 from fab_minicode.views.analysis_fields import about
 from fab_minicode.views.analysis_tabs import AnalysisPages
 from fab_minicode.views.code_forms import ConfirmForm
+from fab_minicode.views.question_kinds import QUESTION_KINDS
 from fab_minicode.views.scope_form import problem_of
 
 MAX_PAGE = 10**6
-_OWN = ("number", "group", "others", "page", "chart", "stack", "part")
+_NUMBER = ("kind", "number", "group", "others", "took", "lost", "back", "row", "day")
+"""Fields that say which number is meant; the others are the question's."""
+
+_OWN = ("page", "chart", "stack", "part", "saved", "recount")
 
 
 class MinicodeVisitorsView(AnalysisPages, BaseView):
@@ -45,32 +50,34 @@ class MinicodeVisitorsView(AnalysisPages, BaseView):
         """List the visitors behind a number, page by page."""
         at = now()
         authorizer = self.chosen(self.mini_programs()) or abort(404)
-        settings, connection = runtime().settings, self.db.connection()
-        question, cell, found, problems = None, None, None, {}
+        settings, connection, program = runtime().settings, self.db.connection(), int(authorizer.id)
+        number, found, problems = None, None, {}
         try:
-            question, cell = _asked(str(authorizer.appid))
-            crowd = who.crowd_behind(connection, int(authorizer.id), question, cell, settings=settings, now=at)
-            found = who.people(connection, int(authorizer.id), crowd, page=_page(), settings=settings, now=at)
+            number = behind.from_args(about(str(authorizer.appid), request.args))
+            crowd = number.crowd(connection, program, settings=settings, now=at)
+            found = who.people(connection, program, crowd, page=_page(), settings=settings, now=at)
         except InvalidInput as error:
             problems = problem_of(error)
-        asked = about(str(authorizer.appid), request.args)
-        linked: dict[str, Any] = {key: asked.getlist(key) for key in asked if key not in _OWN}
+        linked = _linked(str(authorizer.appid))
+        rule, why_not = self._rule(number, program, at) if number and found and found.count else ("", "")
         return self.page(
             "fab_minicode/visitors.html",
             at=at,
             authorizer=authorizer,
             found=found,
             problems=problems,
-            question=question,
-            cell=cell,
-            rule=self._rule(question, cell, authorizer) if question and cell else "",
+            number=number,
+            said=behind_words.said(number, self.shown(at)) if number else "",
+            conditions=behind_words.conditions(connection, program, number) if number else [],
+            counts_twice=number is not None and behind_words.counts_twice(number),
+            rule=rule,
+            why_not=why_not,
             confirm=ConfirmForm(),
             pages=0 if found is None else -(-found.count // who.PAGE),
             address=lambda **more: url_for(".visitors", **{**linked, **_kept(), **more}),
-            analysis_url=url_for("MinicodeAnalysisView.analysis", **linked),
+            question_url=_question_url(linked),
             metric_name=metric_name,
             words=words,
-            window=question.period.resolve(at, settings.zone) if question else None,
         )
 
     @expose("/<pseudonym>")
@@ -93,35 +100,32 @@ class MinicodeVisitorsView(AnalysisPages, BaseView):
             pages=-(-found.count // who.EVENTS_PAGE),
         )
 
-    def _rule(self, question: Question, cell: Cell, authorizer: Authorizer) -> str:
-        """Return the visitors as the JSON of a segment, "" where none stands for them."""
-        listed = segment_store.listed(self.db, int(authorizer.id))
-        saved = {f"segment:{row.id}": segment_store.rule_of(row) for row in listed}
-        if saved_segment(cell.segment) and cell.segment not in saved:
-            return ""
+    def _rule(self, number: Number, program: int, at: dt.datetime) -> tuple[str, str]:
+        """Return the visitors as the JSON of a segment, or why none stands for them."""
+        saved = {f"segment:{row.id}": segment_store.rule_of(row) for row in segment_store.listed(self.db, program)}
         try:
-            rule = rule_of(question, cell, saved, now=now(), zone=runtime().settings.zone)
-        except InvalidInput:
-            return ""
-        return json.dumps(rule.as_json(), ensure_ascii=False)
+            rule = number.rule(saved, now=at, zone=runtime().settings.zone)
+        except InvalidInput as error:
+            is_none = error.code == "not_a_segment"
+            return "", str(behind_words.NO_SEGMENT[number.kind] if is_none else behind_words.TOO_LONG)
+        return json.dumps(rule.as_json(), ensure_ascii=False), ""
 
 
-def _asked(appid: str) -> tuple[Question, Cell]:
-    """Return the question of the address, and which of its numbers is meant: ``number``, ``group``, ``others``."""
-    linked = about(appid, request.args)
-    question = from_args(linked)
-    asked: dict[str, Any] = {}
-    if request.args.get("number"):
-        asked["metric"] = request.args["number"]
-    if request.args.get("group"):
-        asked["segment"] = request.args["group"]
-    if request.args.get("others"):
-        asked["others"] = True
-    return question, parse_cell(question, asked)
+def _linked(appid: str) -> dict[str, Any]:
+    """Return the question of the address, without the number that is meant."""
+    asked = about(appid, request.args)
+    return {key: asked.getlist(key) for key in asked if key not in (*_NUMBER, *_OWN)}
 
 
 def _kept() -> dict[str, str]:
-    return {name: request.args[name] for name in ("number", "group", "others") if request.args.get(name)}
+    return {name: request.args[name] for name in _NUMBER if request.args.get(name)}
+
+
+def _question_url(linked: dict[str, Any]) -> str:
+    """Return where the question is asked, "" where the host has no such page."""
+    kinds = {kind.name: kind for kind in QUESTION_KINDS}
+    kind = kinds.get(request.args.get("kind", ""), kinds[behind.EVENTS])
+    return url_for(kind.endpoint, **linked) if kind.is_asked_here else ""
 
 
 def _page() -> int:
