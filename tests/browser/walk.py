@@ -27,13 +27,17 @@ RICHER: dict[str, tuple[str, ...]] = {
         "/minicode/analysis/?appid={bare}",
     ),
     "/minicode/analysis/funnel/": (
-        "/minicode/analysis/funnel/?appid={appid}&form=1&step=visit&step=order_paid&within=7&split=utm_source",
+        "/minicode/analysis/funnel/?appid={appid}&form=1&step=visit&step=event:order_paid&within=7&split=utm_source",
     ),
     "/minicode/analysis/retention/": (
         "/minicode/analysis/retention/?appid={appid}&form=1&days=30&split=utm_source",
         "/minicode/analysis/retention/?appid={bare}",
     ),
-    "/minicode/analysis/visitors": ("/minicode/analysis/visitors?appid={bare}",),
+    "/minicode/analysis/visitors": (
+        "/minicode/analysis/visitors?appid={bare}",
+        "/minicode/analysis/visitors?appid={appid}&kind=funnel&step=visit&step=event:order_paid&lost=1",
+        "/minicode/analysis/visitors?appid={appid}&kind=retention&start=visit&back=1",
+    ),
     "/minicode/analysis/visitors/<pseudonym>": ("/minicode/analysis/visitors/{visitor}?appid={appid}",),
     "/minicode/analysis/vocabulary": ("/minicode/analysis/vocabulary?appid={bare}",),
     "/minicode/analysis/segments/": ("/minicode/analysis/segments/?appid={bare}",),
