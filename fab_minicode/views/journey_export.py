@@ -1,9 +1,9 @@
 """
 A funnel or a retention as sheets of a file: the rows of the page in its order and words, and how they were counted.
 
-Every number of the page stands in a cell of its own (who was lost is the difference of two): a funnel has a row for each
-step (of each group), a retention the shares of the page first, then how many came back, and of how many. Sums stand
-last, as in every export of ours.
+Every number of the page stands in a cell of its own (who was lost is the difference of two): a funnel has a row for
+each step (of each group), a retention the shares of the page first, then how many came back, and of how many. Sums
+stand last, as in every export of ours.
 """
 
 from __future__ import annotations

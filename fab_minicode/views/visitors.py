@@ -63,6 +63,7 @@ class MinicodeVisitorsView(AnalysisPages, BaseView):
         return self.page(
             "fab_minicode/visitors.html",
             at=at,
+            tab=number.kind if number else self.tab,
             authorizer=authorizer,
             found=found,
             problems=problems,
