@@ -7,7 +7,7 @@ To add a kind, add one element to :data:`KINDS`; forms, REST, checks, sandbox te
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,9 @@ QUOTA_LIMIT = 100_000
 MAX_PAGE_BYTES = 1024
 """Longest landing page of a kind whose UTM do not travel in the path, in UTF-8 bytes; ours, the column's length."""
 
-_RESERVED = "scancode_time"
+RESERVED = "scancode_time"
+"""A word that WeChat keeps for itself: it refuses every path that holds it."""
+
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 # C0 and C1, line and paragraph separators, direction overrides (they can make a file name lie), half surrogate pairs.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -140,38 +142,50 @@ class Kind:
 
 
 _WRONG_PAGES: tuple[tuple[str, Callable[[str], bool]], ...] = (
-    ("required", lambda page: not page or page.startswith("?")),
     ("control_character", lambda page: CONTROL.search(page) is not None),
-    ("space", lambda page: any(c.isspace() for c in page)),
+    # A tab is a control character; that is said already.
+    ("space", lambda page: any(c.isspace() for c in CONTROL.sub("", page))),
     ("leading_slash", lambda page: page.startswith("/")),
     ("fragment", lambda page: "#" in page),
 )
 
+PAGE_FAULTS = ("required", *(code for code, _ in _WRONG_PAGES), "second_question_mark", "reserved_parameter")
+"""Every code that :func:`landing_page_faults` may give."""
 
-def check_landing_page(page: str) -> None:
+
+def landing_page_faults(page: str) -> Iterator[InvalidInput]:
     """
-    Raise InvalidInput unless ``page`` can stand before the UTM values of a path.
+    Yield all that keeps ``page`` from standing before the UTM values of a path; ``code_meter.js`` finds the same.
 
     Refused: empty, a leading ``/``, control characters, white space, ``#``, a second ``?``, ``scancode_time``
     (reserved, WeChat's 85096), one of the five UTM keys (it would shadow the form's field).
     """
+    if not page or page.startswith("?"):
+        yield InvalidInput("landing_page", "required")
+        return
     for code, is_wrong in _WRONG_PAGES:
         if is_wrong(page):
-            raise InvalidInput("landing_page", code, detail=page[:20] if code == "leading_slash" else "")
+            yield InvalidInput("landing_page", code, detail=page[:20] if code == "leading_slash" else "")
     if page.count("?") > 1:
-        raise InvalidInput("landing_page", "second_question_mark", limit=1, actual=page.count("?"))
+        yield InvalidInput("landing_page", "second_question_mark", limit=1, actual=page.count("?"))
     keys = {unescape(key).lower() for key, _ in split_query(page.partition("?")[2])}
-    if _RESERVED in page.lower() or _RESERVED in keys:
-        raise InvalidInput("landing_page", "reserved_parameter", detail=_RESERVED)
+    if RESERVED in page.lower() or RESERVED in keys:
+        yield InvalidInput("landing_page", "reserved_parameter", detail=RESERVED)
     for key in sorted(keys.intersection(UTM_FIELDS)):
-        raise InvalidInput("landing_page", "reserved_parameter", detail=key)
+        yield InvalidInput("landing_page", "reserved_parameter", detail=key)
+
+
+def check_landing_page(page: str) -> None:
+    """Raise the first of :func:`landing_page_faults`, if there is any."""
+    for fault in landing_page_faults(page):
+        raise fault
 
 
 def _check_reserved(utm: Utm) -> None:
     for name, value in utm.pairs():
         # WeChat refuses a path that holds the word anywhere: 85096.
-        if _RESERVED in value.lower():
-            raise InvalidInput(name, "reserved_parameter", detail=_RESERVED)
+        if RESERVED in value.lower():
+            raise InvalidInput(name, "reserved_parameter", detail=RESERVED)
 
 
 def _rgb(colour: str) -> dict[str, int]:

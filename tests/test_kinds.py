@@ -6,7 +6,15 @@ import json
 import pytest
 
 from fab_minicode.errors import InvalidInput
-from fab_minicode.kinds import KINDS, CodePlan, Options, check_landing_page, kind_named
+from fab_minicode.kinds import (
+    KINDS,
+    PAGE_FAULTS,
+    CodePlan,
+    Options,
+    check_landing_page,
+    kind_named,
+    landing_page_faults,
+)
 from fab_minicode.utm import Utm
 
 A, C, B = (kind_named(name) for name in ("wxacode", "wxaqrcode", "wxacode_unlimited"))
@@ -104,6 +112,20 @@ def test_a_landing_page_is_refused(page, code):
         check_landing_page(page)
 
     assert ("landing_page", code) == (caught.value.field, caught.value.code)
+
+
+def test_everything_that_is_wrong_with_a_page_is_told_at_once():
+    found = [(fault.code, fault.detail) for fault in landing_page_faults("/a b?utm_term=1?utm_source=2#scancode_time")]
+
+    assert [
+        ("space", ""),
+        ("leading_slash", "/a b?utm_term=1?utm_"),
+        ("fragment", ""),
+        ("second_question_mark", ""),
+        ("reserved_parameter", "scancode_time"),
+        ("reserved_parameter", "utm_term"),
+    ] == found
+    assert {code for code, _ in found} <= set(PAGE_FAULTS)
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,7 @@ def test_a_refused_form_says_why_beside_each_field_and_loses_nothing(app, manage
     [
         ("landing_page", "pages/a?b=1?c=2", "one “?” only; this one has 2"),
         ("landing_page", "pages/a b", "must not contain spaces"),
+        ("landing_page", "/pages/a b", "must not contain spaces. The landing page must not begin with “/”"),
         ("landing_page", "pages/a?scancode_time=1", "“scancode_time” must not stand"),
         ("landing_page", "pages/a?utm_source=1", "“utm_source” must not stand"),
         ("landing_page", "p" * 2000, "this kind allows 1,024"),

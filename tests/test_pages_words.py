@@ -16,7 +16,7 @@ from babel.messages.pofile import read_po
 from fab_minicode import errors
 from fab_minicode.codes import FAILED, PLANNED, READY, UNKNOWN
 from fab_minicode.errors import ERRCODES, InvalidInput, WeChatError
-from fab_minicode.kinds import _WRONG_PAGES, KINDS
+from fab_minicode.kinds import KINDS, PAGE_FAULTS
 from fab_minicode.utm import UTM_FIELDS
 from fab_minicode.views import code_words, messages
 from fab_minicode.views.shown import Shown
@@ -33,7 +33,7 @@ def raised():
             name = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
             if name in ("InvalidInput", "malformed"):
                 yield tuple(arg.value if isinstance(arg, ast.Constant) else None for arg in node.args[:2])
-    yield from (("landing_page", code) for code, _ in _WRONG_PAGES)
+    yield from (("landing_page", code) for code in PAGE_FAULTS)
 
 
 @pytest.mark.parametrize(("field", "code"), sorted({pair for pair in raised() if pair[1]}, key=str), ids=str)

@@ -1,5 +1,5 @@
 // The code and mini-program pages. Everything works without this file; it makes the pages quicker to use:
-// copying, the delete dialog, menus that close, a busy button, and the meter that counts while one types.
+// copying, the delete dialog, menus that close, a busy button, faults that go away once they are corrected.
 (function () {
   "use strict";
   const root = document.querySelector(".minicode");
@@ -97,184 +97,70 @@
     });
   });
 
-  const faults = one("#mc-faults");
-  if (faults) {
-    faults.focus();
+  // -------------------------------------------------------------------------------------------------------- faults
+  const box = one("#mc-faults");
+  if (box) {
+    box.focus();
   }
 
-  // --------------------------------------------------------------------------------------------------------- meter
-  const dataElement = one("#mc-code-data");
-  if (!dataElement) {
-    return;
-  }
-  const data = JSON.parse(dataElement.textContent);
-  const form = one("#mc-code-form");
-  const number = new Intl.NumberFormat(root.lang);
-  const encoder = new TextEncoder();
-  const bytesOf = (text) => encoder.encode(text).length;
-  // Python's str.strip(): what Unicode calls white space, and the ASCII separators; not U+FEFF, which trim() would take.
-  const edges = /^[\s\x1c-\x1f\x85]+|[\s\x1c-\x1f\x85]+$/g;
-  const strip = (text) => text.replace(edges, (space) => (space.includes("\ufeff") ? space : ""));
-  const typed = (name) => strip(form.elements[name].value);
-  // As utm.escape: unreserved ASCII and everything above it stay, other ASCII is percent-encoded.
-  const escape = (value) => value.replace(/[\x00-\x7f]/g, (c) => (
-    /[A-Za-z0-9\-._~]/.test(c) ? c : "%" + c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")
-  ));
-
-  function partsOfPath() {
-    const page = typed("landing_page");
-    const parts = [{ field: "landing_page", text: page, bytes: bytesOf(page) }];
-    let separator = page.includes("?") ? "&" : "?";
-    data.fields.forEach((field) => {
-      const value = typed(field).normalize("NFC");
-      const text = value ? separator + field + "=" + escape(value) : "";
-      separator = value ? "&" : separator;
-      parts.push({ field: field, text: text, bytes: bytesOf(text) });
-    });
-    return parts;
-  }
-
-  function fitOf(kind, parts) {
-    const used = kind.carriesUtm ? parts.reduce((sum, part) => sum + part.bytes, 0) : parts[0].bytes;
-    const takesQuery = kind.carriesUtm || !parts[0].text.includes("?");
-    return { kind: kind, used: used, takesQuery: takesQuery, fits: takesQuery && used <= kind.limit };
-  }
-
-  function proposedOf(fits) {
-    const fitting = fits.filter((fit) => fit.fits);
-    const saving = data.quotaIsShort ? fitting.find((fit) => !fit.kind.usesQuota) : null;
-    return saving || fitting[0] || null;
-  }
-
-  function verdict(fit) {
-    if (fit.fits) {
-      return data.words.fits;
+  function describe(field, id, isSaid) {
+    const others = (field.getAttribute("aria-describedby") || "").split(" ").filter((one) => one && one !== id);
+    const told = (isSaid ? [id] : []).concat(others).join(" ");
+    if (told) {
+      field.setAttribute("aria-describedby", told);
+    } else {
+      field.removeAttribute("aria-describedby");
     }
-    return fit.takesQuery ? fill(data.words.tooLong, { over: number.format(fit.used - fit.kind.limit) }) : data.words.noQuery;
   }
 
-  const length = (fit) => fill(data.words.bytes, { used: number.format(fit.used), limit: number.format(fit.kind.limit) });
-
-  function showCards(fits, proposed) {
-    fits.forEach((fit) => {
-      const card = one('[data-mc-kind="' + fit.kind.name + '"]');
-      const badge = card.querySelector("[data-mc-verdict]");
-      badge.textContent = verdict(fit);
-      badge.className = "mc-badge mc-badge-" + (fit.fits ? "good" : "bad");
-      card.querySelector("[data-mc-used]").textContent = length(fit);
-      card.querySelector("[data-mc-proposed]").hidden = fit !== proposed;
-    });
-  }
-
-  function showBar(fit, parts) {
-    const scale = Math.max(fit.kind.limit, fit.used);
-    let x = 0;
-    all("[data-mc-meter-bar] rect").forEach((rect, place) => {
-      const shown = fit.kind.carriesUtm || place === 0 ? parts[place].bytes * 1000 / scale : 0;
-      rect.setAttribute("x", x.toFixed(2));
-      rect.setAttribute("width", shown.toFixed(2));
-      x += shown;
-    });
-    parts.forEach((part, place) => {
-      const row = one('[data-mc-cost="' + part.field + '"]');
-      const bytes = fit.kind.carriesUtm || place === 0 ? part.bytes : 0;
-      row.dataset.bytes = bytes;
-      row.querySelector(".mc-number").textContent = number.format(bytes);
-    });
-  }
-
-  function showRemedy(fit, proposed) {
-    const place = one("[data-mc-too-long]");
-    place.replaceChildren();
-    if (fit.fits) {
+  function forgetListed(name) {
+    const list = box && box.querySelector("ul");
+    const link = list && list.querySelector('a[href="#' + CSS.escape(name) + '"]');
+    if (!link) {
       return;
     }
-    const sentence = document.createElement("p");
-    sentence.className = "mc-error";
-    sentence.textContent = verdict(fit);
-    place.append(sentence);
-    if (proposed) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "mc-button mc-button-small";
-      button.textContent = fill(data.words.use, { kind: proposed.kind.title });
-      button.addEventListener("click", () => {
-        const radio = form.querySelector('input[name="kind"][value="' + proposed.kind.name + '"]');
-        radio.checked = true;
-        radio.focus();
-        update();
-      });
-      place.append(button);
+    link.closest("li").remove();
+    if (!list.children.length) {
+      list.previousElementSibling.remove();
+      list.remove();
+      box.hidden = !box.querySelector("p");
     }
   }
 
-  // As likeness.folded: what does not change a word's meaning is left out.
-  const folded = (text) => text.normalize("NFKC").toLowerCase().normalize("NFKC").replace(/[\s_\-\u2010-\u2015]+/g, "");
-
-  function usedBefore(field, text) {
-    const used = all("#mc-values-" + field + " option").map((option) => option.value);
-    return text && !used.includes(text) ? used.find((one) => folded(one) === folded(text)) || "" : "";
-  }
-
-  function showAdvice(carries) {
-    data.fields.forEach((field) => {
-      const place = one('[data-mc-advice="' + field + '"]');
-      const text = typed(field).normalize("NFC");
-      const before = usedBefore(field, text);
-      const sentence = before ? fill(data.words.drifted, { before: before, text: text })
-        : carries && text.includes("&") ? data.words.cut : "";
-      if (place.dataset.sentence === sentence) {
-        return;
-      }
-      place.dataset.sentence = sentence;
-      place.hidden = !sentence;
-      place.textContent = sentence;
-      if (before) {
-        const button = document.createElement("button");
-        button.type = "button";
-        button.className = "mc-link-button";
-        button.textContent = fill(data.words.useValue, { value: before });
-        button.addEventListener("click", () => {
-          form.elements[field].value = before;
-          form.elements[field].focus();
-          update();
-        });
-        place.append(button);
-      }
+  // What the server or a script said of a field is over: the field is being corrected.
+  function clear(name) {
+    const said = one("#" + CSS.escape(name + "-error"));
+    all('[name="' + CSS.escape(name) + '"]').forEach((field) => {
+      field.removeAttribute("aria-invalid");
+      describe(field, name + "-error", false);
     });
-  }
-
-  let announcing = 0;
-  function announce(text) {
-    clearTimeout(announcing);
-    announcing = setTimeout(() => { one("[data-mc-announce]").textContent = text; }, 1000);
-  }
-
-  function update() {
-    const parts = partsOfPath();
-    const fits = data.kinds.map((kind) => fitOf(kind, parts));
-    const proposed = proposedOf(fits);
-    const chosen = fits.find((fit) => fit.kind.name === form.elements.kind.value) || fits[0];
-    const carries = chosen.kind.carriesUtm;
-    showCards(fits, proposed);
-    showBar(chosen, parts);
-    showRemedy(chosen, proposed);
-    showAdvice(carries);
-    one("[data-mc-meter-kind]").textContent = chosen.kind.title;
-    one("[data-mc-meter-total]").textContent = length(chosen);
-    one("[data-mc-unlimited]").hidden = carries;
-    one("[data-mc-path-label]").hidden = !carries;
-    const path = one("[data-mc-path]");
-    path.hidden = !carries;
-    path.textContent = parts.map((part) => part.text).join("");
-    announce(length(chosen) + ". " + verdict(chosen));
-  }
-
-  form.addEventListener("input", (event) => {
-    if (event.target.name === "line_color") {
-      form.querySelector('input[name="colour"][value="own"]').checked = true;
+    if (said) {
+      said.remove();
     }
-    update();
-  });
-  update();
+    forgetListed(name);
+  }
+
+  // The same as the server's `parts.fault`, said while one types.
+  function show(field, sentence) {
+    const said = document.createElement("p");
+    const icon = document.createElement("i");
+    said.className = "mc-error";
+    said.id = field.name + "-error";
+    said.dataset.mcLive = "yes";
+    icon.className = "fa-solid fa-circle-exclamation";
+    icon.setAttribute("aria-hidden", "true");
+    said.append(icon, " " + sentence);
+    field.after(said);
+    field.setAttribute("aria-invalid", "true");
+    describe(field, said.id, true);
+  }
+
+  // Before other listeners: what they find wrong with the new text is said anew.
+  root.addEventListener("input", (event) => {
+    if (event.target.name) {
+      clear(event.target.name);
+    }
+  }, true);
+
+  window.minicodeFaults = { clear: clear, show: show };
 })();

@@ -16,7 +16,7 @@ from fab_minicode.draft import (
     checked_utm,
 )
 from fab_minicode.errors import InvalidInput
-from fab_minicode.kinds import DEFAULT_WIDTH_PX, KINDS, CodePlan, Kind, Options, kind_named
+from fab_minicode.kinds import DEFAULT_WIDTH_PX, KINDS, CodePlan, Kind, Options, kind_named, landing_page_faults
 from fab_minicode.models import Code
 from fab_minicode.utm import MAX_VALUE_CHARACTERS, UTM_FIELDS, Utm
 from fab_minicode.views import code_words
@@ -94,14 +94,17 @@ class CodeForm(PageForm):
             remark=self.remark.data,
         )
 
-    def refused(self) -> dict[str, InvalidInput]:
-        """Return every fault that needs no database, one per field and in the form's order: people want to hear all."""
-        found: dict[str, InvalidInput] = {}
+    def refused(self) -> dict[str, list[InvalidInput]]:
+        """Return every fault that needs no database, by field and in the form's order: people want to hear all."""
+        found: dict[str, list[InvalidInput]] = {}
         for check in self._checks():
             try:
                 check()
             except InvalidInput as error:
-                found.setdefault("colour" if error.field == "options" else error.field, error)
+                found.setdefault("colour" if error.field == "options" else error.field, [error])
+        of_page = list(landing_page_faults(self.landing_page.data))
+        if of_page:
+            found["landing_page"] = of_page
         places = list(self._fields)
         return dict(sorted(found.items(), key=lambda item: places.index(item[0]) if item[0] in places else len(places)))
 

@@ -11,7 +11,7 @@ from flask_appbuilder import expose, has_access
 
 from fab_minicode import code_list, codes
 from fab_minicode.errors import CodeBusy, InvalidInput, MinicodeError, Missing, NotAuthorized, QuotaUsedUp
-from fab_minicode.kinds import KINDS, MAX_PAGE_BYTES
+from fab_minicode.kinds import KINDS, MAX_PAGE_BYTES, PAGE_FAULTS, RESERVED
 from fab_minicode.models import Authorizer, Code
 from fab_minicode.runtime import now, runtime
 from fab_minicode.utm import UTM_FIELDS
@@ -94,7 +94,14 @@ class CodeMakingMixin(PageMixin):
         told = self._advice(form, self._used(authorizer))
         refused = form.refused()
         if refused:
-            return None, {field: messages.refusal(error, number) for field, error in refused.items()}, ""
+            return (
+                None,
+                {
+                    field: " ".join(messages.refusal(error, number) for error in found)
+                    for field, found in refused.items()
+                },
+                "",
+            )
         try:
             if form.instead_of.data:
                 self._take_away(form.instead_of.data, at)
@@ -176,13 +183,18 @@ def _script_data(quota_is_short: bool) -> dict[str, Any]:
             for kind in KINDS
         ],
         "fields": list(UTM_FIELDS),
+        "reserved": RESERVED,
+        "pageWords": {code: messages.refusal(_page_fault(code), lambda _: "{actual}") for code in PAGE_FAULTS},
         "quotaIsShort": quota_is_short,
         "words": {
             "bytes": _("%(used)s of %(limit)s bytes", used="{used}", limit="{limit}"),
-            "fits": _("Fits"),
-            "tooLong": _("%(over)s bytes too long", over="{over}"),
-            "noQuery": _("Page without parameters only"),
+            **{name: code_words.verdict(name, "{over}") for name in code_words.VERDICTS},
             "use": _("Use “%(kind)s”", kind="{kind}"),
             **script_words(),
         },
     }
+
+
+def _page_fault(code: str) -> InvalidInput:
+    """Return a fault of a landing page with places to fill in."""
+    return InvalidInput("landing_page", code, limit=1, actual=1, detail="{detail}")

@@ -47,6 +47,15 @@ FIELDS: dict[str, tuple[Any, Any]] = {
 }
 """UTM field -> (label, placeholder), in the order of the form."""
 
+VERDICTS: dict[str, Any] = {
+    "fits": _l("Fits"),
+    "noPage": "—",
+    "wrongPage": _l("Check the landing page"),
+    "noQuery": _l("Page without parameters only"),
+    "tooLong": _l("%(over)s bytes too long"),
+}
+"""``meter.Fit.verdict`` -> what the card of a kind says; a page that nobody has typed yet is neither good nor bad."""
+
 STATES: dict[str, tuple[Any, str]] = {
     "planned": (_l("Being made"), "info"),
     "ready": (_l("Ready"), "good"),
@@ -93,3 +102,8 @@ PRINT_LIVES_ON = _l(
     "Here it can no longer be found or downloaded."
 )
 """What everybody reads before a code is deleted."""
+
+
+def verdict(name: str, over: str) -> str:
+    """Return what the card of a kind says; ``over`` is by how many bytes a path is too long."""
+    return str(VERDICTS[name]) % {"over": over}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fab_minicode.kinds import KINDS, MAX_PAGE_BYTES, Kind
+from fab_minicode.kinds import KINDS, MAX_PAGE_BYTES, Kind, landing_page_faults
 from fab_minicode.utm import Utm, byte_length, compose_path, escape
 
 
@@ -28,18 +28,19 @@ class Fit:
         kind: The kind.
         used_bytes: UTF-8 bytes of the path; of the page alone for a kind that keeps the UTM.
         limit_bytes: The kind's limit.
-        takes_query: False when the landing page has parameters and the kind takes none.
+        verdict: ``fits``, or why not: ``noPage`` yet, ``wrongPage``, ``noQuery`` (the page has parameters and the kind
+            takes none), ``tooLong``.
     """
 
     kind: Kind
     used_bytes: int
     limit_bytes: int
-    takes_query: bool
+    verdict: str
 
     @property
     def fits(self) -> bool:
         """Whether WeChat would take it."""
-        return self.takes_query and self.used_bytes <= self.limit_bytes
+        return self.verdict == "fits"
 
 
 def parts(landing_page: str, utm: Utm) -> tuple[Part, ...]:
@@ -55,9 +56,18 @@ def parts(landing_page: str, utm: Utm) -> tuple[Part, ...]:
 
 def fit(kind: Kind, landing_page: str, utm: Utm) -> Fit:
     """Return whether ``kind`` takes this page with these values."""
-    if kind.max_path_bytes is None:
-        return Fit(kind, byte_length(landing_page), MAX_PAGE_BYTES, "?" not in landing_page)
-    return Fit(kind, byte_length(compose_path(landing_page, utm)), kind.max_path_bytes, takes_query=True)
+    carries = kind.max_path_bytes is not None
+    used = byte_length(compose_path(landing_page, utm) if carries else landing_page)
+    limit = kind.max_path_bytes or MAX_PAGE_BYTES
+    if not landing_page:
+        verdict = "noPage"
+    elif any(landing_page_faults(landing_page)):
+        verdict = "wrongPage"
+    elif not carries and "?" in landing_page:
+        verdict = "noQuery"
+    else:
+        verdict = "tooLong" if used > limit else "fits"
+    return Fit(kind, used, limit, verdict)
 
 
 def suggested(landing_page: str, utm: Utm, *, quota_is_short: bool = False) -> Kind | None:

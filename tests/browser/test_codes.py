@@ -14,10 +14,12 @@ from sqlalchemy import select
 from fab_minicode.acquisition import aliases
 from fab_minicode.acquisition.rollup import roll_up
 from fab_minicode.code_list import image_of
+from fab_minicode.kinds import landing_page_faults
 from fab_minicode.models import Code, Ghost
 from fab_minicode.sandbox import SAMPLE_APPS
 from fab_minicode.sandbox.faults import Switch
 from fab_minicode.utm import UTM_FIELDS, Utm, byte_length, compose_path
+from fab_minicode.views.messages import refusal
 from tests import databases, hosts
 from tests.browser.conftest import NARROW, expect
 from tests.events import Told, store
@@ -145,6 +147,156 @@ def test_the_meter_says_by_how_much_and_the_kind_that_fits_is_one_click_away(sit
     expect(page.locator("[data-mc-unlimited]")).to_be_visible()
     page.locator("[name=landing_page]").fill("pages/index/index?a=1")
     expect(page.locator("[data-mc-kind=wxacode_unlimited]")).to_contain_text("Page without parameters only")
+
+
+def over_the_limit(page):
+    """Whether the bar says so: marked where the limit lies, and the rest of it in the colour of faults."""
+    return (
+        page.locator(".mc-over [data-mc-mark]").is_visible() and page.locator(".mc-over [data-mc-limit]").is_visible()
+    )
+
+
+def test_the_bar_marks_the_limit_that_is_passed(visit):
+    page = visit("creator")
+    page.goto(f"{CODES}/add?appid={APPID}")
+    fill(page, "wxaqrcode", landing_page="pages/index/index", utm_source="s")
+
+    assert not over_the_limit(page)
+    page.locator("[name=utm_source]").fill("s" * 128)
+    assert over_the_limit(page)
+    used = byte_length(compose_path("pages/index/index", Utm("s" * 128)))
+    place = float(page.locator("[data-mc-limit]").get_attribute("x"))
+    assert 128_000 / used == pytest.approx(place, abs=0.01)
+    page.locator("[name=kind][value=wxacode]").check()
+    assert not over_the_limit(page)
+
+
+def live_faults(page, texts):
+    """``{text: what the page says below the landing page}`` while each one is typed."""
+    return page.evaluate(
+        """(texts) => Object.fromEntries(texts.map((text) => {
+            const field = document.querySelector("[name=landing_page]");
+            field.value = text;
+            field.dispatchEvent(new Event("input", { bubbles: true }));
+            return [text, document.querySelector("#landing_page-error")?.textContent.trim() || ""];
+        }))""",
+        list(texts),
+    )
+
+
+def told_by_the_server(texts):
+    """What the server says of each landing page, in English."""
+    faults = {text: landing_page_faults(text.strip()) if text.strip() else () for text in texts}
+    return {text: " ".join(refusal(fault) for fault in found) for text, found in faults.items()}
+
+
+PAGES_TO_TYPE = (
+    *("", "  ", "?a=1", "/pages/index", "/pages/a b?b=1?c#d", "pages/a\tb", "pages/a?scancode_time=1"),
+    *(
+        "pages/SCANCODE_time",
+        "pages/a?scancode%5Ftime=1",
+        "pages/a?utm_source=x&b",
+        "pages/a?x&UTM_Term=x&utm%5Fmedium",
+    ),
+    *(
+        "pages/a?utm%5Fmedi%um=x",
+        "pages/a?%ff=1",
+        "页面/首页?城市=上海",
+        "pages/🎉",
+        "pages/a?&=",
+        "pages/a?b=utm_source",
+    ),
+)
+
+
+def test_while_one_types_a_page_it_says_what_the_server_would_say(site, visit):
+    page = visit("creator")
+    page.goto(f"{CODES}/add?appid={APPID}")
+    # A browser takes line ends out of a field of one line.
+    characters = [chr(n) for n in (*range(0x3100), 0xFEFF, 0xFFFD) if chr(n) not in "\r\n" and not 0xD800 <= n < 0xE000]
+    texts = [*PAGES_TO_TYPE, *(f"pages/{character}/x" for character in characters)]
+
+    with site.app.test_request_context():
+        expected = told_by_the_server(texts)
+
+    assert expected == live_faults(page, texts)
+    assert "must not contain spaces" in expected["/pages/a b?b=1?c#d"]
+    assert "must not begin with" in expected["/pages/a b?b=1?c#d"]
+
+
+def test_no_kind_says_that_it_fits_before_a_page_is_typed_or_while_it_is_wrong(visit):
+    page = visit("creator")
+    page.goto(f"{CODES}/add?appid={APPID}")
+    verdicts = page.locator(".mc-kind [data-mc-verdict]")
+
+    expect(verdicts).to_have_text(["—", "—", "—"])
+    page.locator("[name=landing_page]").fill("/pages/a")
+    expect(verdicts).to_have_text(["Check the landing page"] * 3)
+    expect(page.locator("[name=landing_page]")).to_have_attribute("aria-invalid", "true")
+    page.locator("[name=landing_page]").fill("pages/a")
+    expect(verdicts).to_have_text(["Fits", "Fits", "Fits"])
+    expect(page.locator("#landing_page-error")).to_have_count(0)
+
+
+def test_a_corrected_field_is_no_longer_shown_as_wrong(visit):
+    page = visit("creator")
+    new_code(page, "", landing_page="/pages/a", utm_source="s" * 128, kind="wxaqrcode")
+
+    page.locator("[name=name]").fill("n")
+    expect(page.locator("[name=name]")).not_to_have_attribute("aria-invalid", "true")
+    expect(page.locator("[name=name]")).to_have_attribute("aria-describedby", "name-hint")
+    expect(page.locator("#name-error")).to_have_count(0)
+    expect(page.locator("#mc-faults li")).to_have_count(1)
+    page.locator("[name=landing_page]").fill("pages/a")
+    expect(page.locator("#mc-faults")).to_be_hidden()
+    expect(page.locator("#landing_page-error")).to_have_count(0)
+
+
+def test_a_path_that_was_too_long_is_corrected_by_another_kind(visit):
+    page = visit("creator")
+    new_code(page, "shorter", utm_source="s" * 128, kind="wxaqrcode")
+
+    expect(page.locator("#landing_page-error")).to_contain_text("128")
+    page.locator("[name=kind][value=wxacode]").check()
+    expect(page.locator("#landing_page-error")).to_have_count(0)
+    expect(page.locator("#mc-faults")).to_be_hidden()
+
+
+def test_on_a_narrow_window_the_length_stays_in_view_and_covers_nothing_that_has_focus(visit):
+    page = visit("creator", size=NARROW)
+    page.goto(f"{CODES}/add?appid={APPID}")
+    fill(page, landing_page="pages/index/index", utm_source="poster")
+    strip = page.locator("[data-mc-strip]")
+
+    expect(strip).to_be_in_viewport(ratio=1)
+    expect(strip).to_contain_text("35 of 1,024 bytes")
+    expect(strip).to_contain_text("Fits")
+    page.locator("#mc-code-form [name=name]").focus()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("!document.activeElement.closest('#mc-code-form fieldset')"):
+            break
+        place = page.evaluate(
+            """() => {
+                const strip = document.querySelector("[data-mc-strip]").getBoundingClientRect();
+                return strip.top - document.activeElement.getBoundingClientRect().bottom;
+            }"""
+        )
+        assert place >= 0, page.evaluate("document.activeElement.outerHTML")
+    strip.get_by_role("link").click()
+    expect(page.locator("#mc-length")).to_be_in_viewport()
+
+
+def test_beside_the_kinds_stands_what_is_left_of_the_quota_and_whether_this_code_takes_some(visit):
+    page = visit("creator")
+    page.goto(f"{CODES}/add?appid={APPID}")
+    group = page.locator("#kind")
+
+    expect(group).to_contain_text("of 100,000")
+    expect(group.get_by_text("This code takes one of them")).to_be_visible()
+    page.locator("[name=kind][value=wxacode_unlimited]").check()
+    expect(group.get_by_text("This code takes one of them")).to_be_hidden()
+    expect(group.get_by_text("This kind takes none of them.")).to_be_visible()
 
 
 def test_another_spelling_and_an_ampersand_are_noticed_while_one_types(visit):
