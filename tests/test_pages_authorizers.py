@@ -9,6 +9,7 @@ import pytest
 from flask_appbuilder.models.sqla.filters import FilterEqual
 from sqlalchemy import select, update
 
+from fab_minicode.errors import ComponentRejected, SecretRejected, WeChatError
 from fab_minicode.models import Authorizer, Token
 from fab_minicode.sandbox import SAMPLE_APPS
 from fab_minicode.sandbox.faults import Switch
@@ -132,6 +133,38 @@ def test_connecting_again_keeps_keys_and_quota(app, manager):
 
 
 # ----------------------------------------------------------------------------------------------------------- list
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence", "small"),
+    [
+        (
+            SecretRejected(40125, "invalid appsecret", rid="8b59-7c", endpoint=TOKEN),
+            "Copy the AppSecret from mp.weixin.qq.com and connect the mini program again.",
+            "errcode 40125: invalid appsecret · rid 8b59-7c",
+        ),
+        (
+            ComponentRejected(40125, "invalid appsecret", endpoint="/cgi-bin/component/api_component_token"),
+            "WeChat does not know our third-party platform",
+            "errcode 40125: invalid appsecret",
+        ),
+        (WeChatError(987_654, "", rid="r"), "a reason that is not known here", "errcode 987654 · rid r"),
+        ("something else", "a reason that is not known here", "something else"),
+    ],
+    ids=["secret", "platform", "unknown", "no error of WeChat's"],
+)
+def test_the_last_error_of_a_mini_program_is_said_in_words(app, manager, error, sentence, small):
+    connect(manager)
+    with hosts.database(app) as session:
+        session.execute(update(Authorizer).values(last_error=str(error)))
+        session.commit()
+
+    for route in ("list/", f"show/{programs(app)[0].id}"):
+        page = read(manager, f"{AUTHORIZERS}/{route}")
+
+        assert sentence in page.text
+        assert small in page.text
+        assert "WeChat /cgi-bin" not in page.text
 
 
 def test_without_any_the_list_leads_those_who_may_to_connecting_one(manager):

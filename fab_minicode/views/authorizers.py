@@ -24,6 +24,7 @@ from fab_minicode.views import code_words, messages
 from fab_minicode.views.authorizing import REFERRER_POLICY, AuthorizingMixin, address_in, public_address
 from fab_minicode.views.callbacks import door
 from fab_minicode.views.code_forms import stripped
+from fab_minicode.views.noted_errors import noted
 from fab_minicode.views.page_forms import PageForm
 from fab_minicode.views.pages import actor, row_id, signed_in
 from fab_minicode.views.teams import TeamsMixin
@@ -91,7 +92,7 @@ class MinicodeAuthorizersView(AuthorizingMixin, TeamsMixin, ModelView):
         return self.page(
             self.list_template, at=at, title=self.list_title, programs=programs, snippets=told, words=code_words,
             secure=_is_secure(), domain=_request_domain(), may=may, unreadable=_unreadable(programs),
-            health=self.health(at) if may.authorize else None,
+            health=self.health(at) if may.authorize else None, noted=noted,
         )  # fmt: skip
 
     @expose("/show/<pk>")
@@ -106,6 +107,7 @@ class MinicodeAuthorizersView(AuthorizingMixin, TeamsMixin, ModelView):
             secure=_is_secure(), domain=_request_domain(), retired=authorizers.retired_keys(self.db, one, at),
             team=teams.roles_of(self.db, one.id), has_teams=runtime().who_knows is None,
             sets=authorizers.sets_of(one), named_address=address_in(one.last_error), unreadable=_unreadable([one]),
+            noted=noted,
         )  # fmt: skip
 
     @expose("/connect", methods=["GET", "POST"])
