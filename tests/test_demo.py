@@ -16,10 +16,12 @@ import urllib.request
 
 import pytest
 
+from fab_minicode.demo.keep import QUESTIONS, SEGMENT, board_name
 from fab_minicode.demo.seed import USERS
 from fab_minicode.demo.story import MINI_PROGRAMS, PRINTS
 
 READY_SECONDS = 120
+AUTHORIZED = [program for program in MINI_PROGRAMS if program.authorized]
 
 
 def free_port():
@@ -68,6 +70,19 @@ class Demo:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, headers)
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
+
+    def log_in(self, name):
+        """Return somebody's browser, and what the log-in page answered."""
+        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        browser = urllib.request.build_opener(cookies)
+        page = self.read(browser, "/")
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)[1]
+        form = f"csrf_token={token}&username={name}&password={name}".encode()
+        return browser, browser.open(f"http://127.0.0.1:{self.port}/login/", form, timeout=30)
+
+    def read(self, browser, path):
+        """Return a page's HTML."""
+        return browser.open(f"http://127.0.0.1:{self.port}{path}", timeout=30).read().decode()
 
 
 @contextlib.contextmanager
@@ -138,15 +153,35 @@ def test_the_weeks_before_are_in_the_numbers(demo, program):
     assert headline["previous"] > 0
 
 
+def kept(demo, token):
+    """What is saved, as a reader sees it over REST: names of questions and segments by AppID."""
+    asked = demo.call("/api/v1/minicode/questions/?page_size=100", token=token)["result"]
+    segments = {
+        program.appid: demo.call(f"/api/v1/minicode/segments/?appid={program.appid}", token=token)["result"]
+        for program in AUTHORIZED
+    }
+    return (
+        sorted((row["appid"], row["name"]) for row in asked),
+        {appid: [row["name"] for row in rows] for appid, rows in segments.items()},
+    )
+
+
+def test_readers_find_questions_segments_and_boards_that_have_answers(demo):
+    token, browser = demo.token("viewer"), demo.log_in("viewer")[0]
+    names = sorted((program.appid, one.name) for program in AUTHORIZED for one in QUESTIONS)
+
+    assert (names, {program.appid: [SEGMENT] for program in AUTHORIZED}) == kept(demo, token)
+    for row in demo.call("/api/v1/minicode/questions/?page_size=100", token=token)["result"]:
+        answer = demo.call(f"/api/v1/minicode/questions/{row['id']}/answer", token=token)
+        assert re.search(r"[1-9]", json.dumps(answer["totals"])), row["name"]
+    boards = demo.read(browser, "/minicode/boards/")
+    for program in AUTHORIZED:
+        assert 1 == boards.count(board_name(program))
+
+
 @pytest.mark.parametrize("name", [name for name, *_ in USERS])
 def test_each_user_logs_in_and_lands_on_the_codes(demo, name):
-    cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
-    browser = urllib.request.build_opener(cookies)
-    page = browser.open(f"http://127.0.0.1:{demo.port}/", timeout=30).read().decode()
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)[1]
-
-    form = f"csrf_token={token}&username={name}&password={name}".encode()
-    answer = browser.open(f"http://127.0.0.1:{demo.port}/login/", form, timeout=30)
+    answer = demo.log_in(name)[1]
 
     assert 200 == answer.status
     assert answer.url.endswith("/minicode/codes/list/") or "/minicode/codes/list/?" in answer.url
@@ -154,11 +189,11 @@ def test_each_user_logs_in_and_lands_on_the_codes(demo, name):
 
 def test_a_second_start_takes_seconds_and_keeps_the_data(tmp_path):
     with running(tmp_path / "data", tmp_path / "first.log") as first:
-        before = shown_codes(first, first.token("viewer"))
+        before = shown_codes(first, first.token("viewer")), kept(first, first.token("viewer"))
         ended = first.stop()
         first_seconds = first.seconds_to_ready
     with running(tmp_path / "data", tmp_path / "second.log") as second:
-        after = shown_codes(second, second.token("viewer"))
+        after = shown_codes(second, second.token("viewer")), kept(second, second.token("viewer"))
 
         assert 0 == ended
         assert before == after

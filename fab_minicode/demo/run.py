@@ -28,6 +28,7 @@ from fab_minicode.acquisition.rollup import roll_up_all
 from fab_minicode.demo import seed
 from fab_minicode.demo.deliver import posts, printed, send
 from fab_minicode.demo.host import engine_of, keys_of, make_app
+from fab_minicode.demo.keep import keep_questions
 from fab_minicode.demo.serve import HOST, Serving
 from fab_minicode.demo.story import CINEMA, MINI_PROGRAMS
 from fab_minicode.migrations import upgrade
@@ -153,6 +154,7 @@ def _make(
 ) -> None:
     seed.connect_mini_programs(engine, runtime, actor=people["manager"], now=since)
     seed.print_codes(engine, runtime, people, first=since, last=now - dt.timedelta(days=1))
+    keep_questions(engine, actor=people["manager"], now=now - dt.timedelta(days=3))
     # Its owner reset the AppSecret at WeChat.
     wechat.world.put_app(replace(wechat.world.app(CINEMA.appid), secret="0" * 32))
     seed.lose_authorization(engine, runtime, now=now)
