@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from fab_minicode import permissions
 from fab_minicode.acquisition import segment_store
-from fab_minicode.acquisition.segment_rules import parse
+from fab_minicode.acquisition.segment_rules import MAX_CONDITIONS, parse
 from fab_minicode.acquisition.segments import crowd_of, people_in
 from fab_minicode.errors import InvalidInput, Missing
 from fab_minicode.models import Authorizer, SavedSegment
@@ -23,7 +23,7 @@ from fab_minicode.views.analysis_tabs import VALUES, AnalysisPages
 from fab_minicode.views.code_forms import ConfirmForm
 from fab_minicode.views.pages import actor, row_id
 from fab_minicode.views.scope_form import choices
-from fab_minicode.views.segment_form import EVER, SegmentForm, form_of, read_form
+from fab_minicode.views.segment_form import EVER, Row, SegmentForm, form_of, read_form
 from fab_minicode.words import gettext as _
 
 SUGGESTED_DAYS = 180
@@ -138,6 +138,8 @@ class MinicodeSegmentsView(AnalysisPages, BaseView):
             confirm=ConfirmForm(),
             said=segment_words,
             ever=EVER,
+            most=MAX_CONDITIONS,
+            blank=Row(),
             values_url=_values_url(str(authorizer.appid)),
             windows={EVER: {EVER: segment_words.EVER}, **analysis_words.WINDOW_GROUPS},
             **choices(self.db.connection(), authorizer, steps),

@@ -65,6 +65,41 @@ def test_the_values_of_a_segments_filters_are_suggested(visit):
     expect(value).to_have_value("poster")
 
 
+def test_conditions_are_added_before_a_segment_is_saved(visit):
+    words, page = WORDS["en"], visit("creator")
+    page.goto(f"{PAGES}/segments/add?appid={APPID}")
+    add, shown = page.get_by_role("button", name="Add a condition"), page.locator(".mcv-condition:visible")
+
+    expect(page.get_by_text("For more conditions save first")).to_be_hidden()
+    for number in range(1, 10):
+        expect(shown).to_have_count(number)
+        add.click()
+        expect(condition(page, number).get_by_label(words["kind"], exact=True)).to_be_focused()
+    expect(shown).to_have_count(10)
+    expect(add).to_be_hidden()
+    expect(shown.last).to_contain_text("Condition 10")
+
+    page.get_by_label(words["name"]).fill("Three of ten")
+    for place, kind in ((0, "new"), (3, "did"), (9, "touch")):
+        condition(page, place).get_by_label(words["kind"], exact=True).select_option(kind)
+    condition(page, 9).get_by_label(words["dimension"]).first.select_option("utm_source")
+    value = condition(page, 9).get_by_label(words["value"]).first
+    value.press_sequentially("post")
+    expect(page.locator(".mca-values [role=option]")).to_have_text([f"poster{POSTER}"])
+    value.fill("poster")
+    value.press("Escape")
+    page.get_by_role("button", name=words["save"]).click()
+    page.get_by_role("link", name=words["change"] % "Three of ten").click()
+    chosen = [condition(page, place).get_by_label(words["kind"], exact=True) for place in range(3)]
+    for field, kind in zip(chosen, ("new", "did", "touch"), strict=True):
+        expect(field).to_have_value(kind)
+    expect(condition(page, 2).get_by_label(words["value"]).first).to_have_value("poster")
+    page.get_by_role("navigation", name="You are here").get_by_role("link", name="Segments").click()
+    expect(page.get_by_role("link", name="Three of ten", exact=True)).to_be_visible()
+    page.get_by_role("link", name=words["delete"] % "Three of ten").click()
+    page.get_by_role("button", name=words["yes"]).click()
+
+
 @pytest.mark.parametrize(("language", "size"), [("en", None), ("zh", NARROW)])
 def test_a_segment_is_made_used_changed_and_deleted(visit, language, size):
     words, name = WORDS[language], f"Buyers {language}"
