@@ -74,6 +74,20 @@ def test_a_scene_is_given_to_a_code_that_is_there(host, client):
     assert 404 == client.get(address).status_code
 
 
+def test_days_and_colons_are_written_in_the_readers_language(host, client):
+    hosts.login(client, "creator")
+    today = dt.datetime.now(SETTINGS.zone).date()
+    english = ghosts(client)
+    client.get("/lang/zh")
+    chinese = ghosts(client)
+
+    assert "scene: shop=3" in english
+    assert f"{today:%b} {today.day}, {today.year}" in english
+    assert "scene：shop=3" in chinese
+    assert f"{today.year}年{today.month}月{today.day}日" in chinese
+    assert today.isoformat() not in english + chinese
+
+
 def test_a_new_code_takes_a_scene_or_a_deleted_code_over(host, client):
     hosts.login(client, "creator")
     number = the_ghost(host)
