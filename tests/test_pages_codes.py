@@ -233,6 +233,29 @@ def test_a_transparent_code_is_downloaded_as_png(app, manager):
     assert ".png" in answer.headers["Content-Disposition"]
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Gate 1", 'filename="Gate 1.jpg"'),
+        ("海报 一", "filename=code-{id}.jpg; filename*=UTF-8''%E6%B5%B7%E6%8A%A5%20%E4%B8%80.jpg"),
+        ("???", "filename=_.jpg"),
+        ("...", "filename=code-{id}.jpg"),
+    ],
+)
+def test_no_name_makes_a_hidden_file_of_a_download(app, manager, name, told):
+    make(manager, name=name)
+    code = only_code(app)
+    token = manager.post(
+        "/api/v1/security/login", json={"username": "manager", "password": "manager", "provider": "db"}
+    ).get_json()["access_token"]
+
+    page = manager.get(f"{CODES}/image/{code.id}")
+    rest = manager.get(f"/api/v1/minicode/codes/{code.id}/image", headers={"Authorization": f"Bearer {token}"})
+
+    assert f"attachment; {told.format(id=code.id)}" == page.headers["Content-Disposition"]
+    assert page.headers["Content-Disposition"] == rest.headers["Content-Disposition"]
+
+
 @pytest.mark.parametrize(("query", "edge_px"), [("", 96), ("?size=large", 430), ("?size=huge", 96)])
 def test_thumbnails_are_small_private_and_sent_once(app, manager, query, edge_px):
     make(manager)

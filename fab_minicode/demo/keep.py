@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from fab_minicode.demo.story import MINI_PROGRAMS, MiniProgram
 from fab_minicode.models import Authorizer
 from fab_minicode.permissions import MANAGER
 
-_PARSE = {
+_PARSE: dict[str, Callable[[Any], Any]] = {
     questions.EVENTS: question.parse,
     questions.FUNNEL: funnel_question.parse,
     questions.RETENTION: retention_question.parse,

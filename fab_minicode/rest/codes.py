@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import io
 import json
 
-from flask import request, send_file
+from flask import request
 from flask.wrappers import Response
 from flask_appbuilder.api import expose, protect
 
@@ -20,11 +19,10 @@ from fab_minicode.rest.answering import MinicodeApi, answer, refused
 from fab_minicode.rest.shown import CODE_SCHEMA, code_json
 from fab_minicode.runtime import now, runtime, session, tokens
 from fab_minicode.scope import scope
-from fab_minicode.views.codes import carries_bytes, file_stem
+from fab_minicode.views.code_files import carries_bytes, picture_file
 from fab_minicode.views.pages import actor
 
 _ORDERS_BY_FIELD = {"created_by": "creator", "utm_source": "source"}
-_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
 
 
 class MinicodeCodesApi(MinicodeApi):
@@ -297,13 +295,7 @@ class MinicodeCodesApi(MinicodeApi):
             404: {$ref: '#/components/responses/MinicodeError'}
         """
         code = _code(pk)
-        picture = code_list.image_of(session(), code)
-        name = f"{file_stem(code)}.{_EXTENSIONS[picture.mime]}"
-        content = io.BytesIO(picture.content)
-        found = send_file(content, picture.mime, as_attachment=True, download_name=name, etag=False)
-        found.set_etag(picture.sha256)
-        found.headers["Cache-Control"] = "private, no-cache"
-        found.make_conditional(request)
+        found = picture_file(code, code_list.image_of(session(), code))
         if carries_bytes(found):
             codes.note_download(session(), code, actor=actor(), now=now())
             session().commit()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
-import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, abort, current_app, flash, redirect, request, send_file, url_for
+from flask import Response, abort, current_app, flash, redirect, request, url_for
 from flask_appbuilder import BaseView, ModelView, expose, has_access
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_appbuilder.widgets import RenderTemplateWidget
@@ -23,6 +21,7 @@ from fab_minicode.runtime import now, runtime
 from fab_minicode.thumbnails import thumbnail
 from fab_minicode.views import code_browsing, code_words, messages
 from fab_minicode.views.analysis_tabs import VISITORS
+from fab_minicode.views.code_files import carries_bytes, picture_file, private, sent_file
 from fab_minicode.views.code_forms import CodeForm, ConfirmForm, RenameForm
 from fab_minicode.views.ghosts import GhostsMixin
 from fab_minicode.views.pages import May, PageMixin, actor
@@ -30,8 +29,6 @@ from fab_minicode.words import gettext as _
 from fab_minicode.words import lazy_gettext as _l
 
 THUMBNAIL_PX, PREVIEW_PX = 96, 560
-_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
-_UNSAFE_IN_FILE_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
 
 
 class CodeListWidget(RenderTemplateWidget):
@@ -173,9 +170,7 @@ class MinicodeCodesView(GhostsMixin, ModelView):
     def image(self, pk: str) -> Response:
         """Download the picture exactly as WeChat made it; the file is named after the code."""
         code = self.code(pk)
-        image = self._image(code)
-        mime = "image/png" if image.content.startswith(b"\x89PNG") else "image/jpeg"
-        answer = _file(image.content, mime, etag=image.sha256, name=f"{file_stem(code)}.{_EXTENSIONS[mime]}")
+        answer = picture_file(code, self._image(code))
         if carries_bytes(answer):
             codes.note_download(self.db, code, actor=actor(), now=now())
             self.db.commit()
@@ -189,12 +184,12 @@ class MinicodeCodesView(GhostsMixin, ModelView):
         edge_px = PREVIEW_PX if request.args.get("size") == "large" else THUMBNAIL_PX
         etag = f"{image.sha256}-{edge_px}"
         if etag in request.if_none_match:
-            return _private(Response(status=304))
+            return private(Response(status=304))
         try:
             small, mime = thumbnail(image.content, edge_px)
         except RenderError:
             abort(404)
-        return _file(small, mime, etag=etag)
+        return sent_file(small, mime, etag=etag)
 
     def _image(self, code: Code) -> Any:
         try:
@@ -263,17 +258,6 @@ class MinicodeHomeView(PageMixin, BaseView):
         return redirect(url_for("MinicodeCodesView.list"))
 
 
-def file_stem(code: Code) -> str:
-    """Return a file name for a code: its own name, without what file systems refuse."""
-    stem = _UNSAFE_IN_FILE_NAMES.sub("_", str(code.name)).strip(" .")
-    return stem or f"code-{code.id}"
-
-
-def carries_bytes(answer: Response) -> bool:
-    """Whether an answer with a file hands its bytes out: not to HEAD, and not to who has them already."""
-    return request.method == "GET" and answer.status_code != 304
-
-
 def headline_url(appid: str) -> str:
     """Return the address of the analysis that answers with the headline's number, day by day."""
     question = {
@@ -298,17 +282,3 @@ def people_url(code: Code) -> str:
         "window": {"last_days": 7},
     }
     return f"{url_for(VISITORS)}?{urlencode(to_args(parse(question)), doseq=True)}"
-
-
-def _file(content: bytes, mime: str, *, etag: str, name: str | None = None) -> Response:
-    answer = send_file(io.BytesIO(content), mime, as_attachment=name is not None, download_name=name, etag=False)
-    answer.set_etag(etag)
-    answer.make_conditional(request)
-    return _private(answer)
-
-
-def _private(answer: Response) -> Response:
-    # Asked again each time (and mostly answered 304), so that a deleted code's picture is gone at once.
-    answer.headers["Cache-Control"] = "private, no-cache"
-    answer.headers["X-Content-Type-Options"] = "nosniff"
-    return answer
