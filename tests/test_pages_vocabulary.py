@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import select
 
 from fab_minicode.acquisition.rollup import roll_up
+from fab_minicode.acquisition.vocabulary import ALIASED
 from fab_minicode.models import Alias, Authorizer
 from fab_minicode.sandbox import SAMPLE_APPS
 from tests import hosts, worlds
 from tests.events import Told, store
+from tests.pages import Page
 
 SHOP = SAMPLE_APPS[0].appid
 PAGE = "/minicode/analysis/vocabulary"
@@ -88,6 +90,28 @@ def test_the_search_narrows_both_lists(host, client):
 
     assert "Merge “weixin”" in page(client, q="WEI")
     assert "No suggestion contains “poster”." in page(client, q="poster")
+
+
+def test_values_of_the_chosen_field_are_listed_searched_and_offered(host, client):
+    hosts.login(client, "creator")
+    found, none, other = Page(page(client)), Page(page(client, q="poster")), Page(page(client, field="utm_term"))
+    into = [address for address in found.links if "value=weixin" in address]
+
+    assert "Value Users Visits Merge Weixin 3 3 Merge into … Weixin weixin 2 2 Merge into … weixin" in found.text
+    assert {"Weixin", "weixin"} == {tag["value"] for tag in found.of("option") if tag["value"] not in ALIASED}
+    assert "No value contains “poster”." in none.text
+    assert "No value was collected in the last 30 days." in other.text
+    assert "utm_term" == other.values["dimension"]
+    assert 1 == len(into)
+    filled = Page(client.get(into[0]).get_data(as_text=True))
+    assert ["target"] == [tag["name"] for tag in filled.of("input") if "autofocus" in tag]
+    assert ("utm_source", "weixin", "") == tuple(filled.values[name] for name in ("dimension", "value", "target"))
+
+
+def test_a_field_that_there_is_not_is_the_first_one(host, client):
+    hosts.login(client, "creator")
+
+    assert "utm_source" == Page(page(client, field="code")).values["dimension"]
 
 
 def test_a_refused_merge_keeps_what_was_typed_and_says_why(host, client):

@@ -11,9 +11,11 @@ from flask import abort, flash, redirect, request, url_for
 from flask_appbuilder import BaseView, expose, has_access
 
 from fab_minicode import permissions
-from fab_minicode.acquisition import aliases
+from fab_minicode.acquisition import aliases, values
 from fab_minicode.acquisition.aliases import Suggestion, Usage
+from fab_minicode.acquisition.caps import TOO_MANY
 from fab_minicode.acquisition.vocabulary import ALIASED
+from fab_minicode.acquisition.windows import Period, Window
 from fab_minicode.draft import search_text
 from fab_minicode.errors import InvalidInput, Missing
 from fab_minicode.models import Alias, Authorizer
@@ -25,7 +27,7 @@ from fab_minicode.views.pages import actor, row_id
 from fab_minicode.words import gettext as _
 from fab_minicode.words import lazy_gettext as _l
 
-SHOWN_SUGGESTIONS = 100
+SHOWN_SUGGESTIONS, SHOWN_VALUES = 100, 10
 REASONS: dict[str, Any] = {
     "spelling": (_l("Only the spelling differs"), "info"),
     "similar": (_l("Looks similar"), "warn"),
@@ -38,6 +40,22 @@ class Merged:
 
     alias: Alias
     usage: Usage
+
+
+@dataclass(frozen=True)
+class Used:
+    """
+    Values of one field.
+
+    Attributes:
+        field: One of ``ALIASED``.
+        texts: The most used ones, to be chosen from.
+        sought: Those of them that are shown, each with how much it was used.
+    """
+
+    field: str
+    texts: Sequence[str]
+    sought: Sequence[tuple[str, Usage]]
 
 
 class MinicodeVocabularyView(AnalysisPages, BaseView):
@@ -76,7 +94,7 @@ class MinicodeVocabularyView(AnalysisPages, BaseView):
             faults = {error.field: messages.refusal(error, self.shown(at).number)}
             return self._shown(authorizer, listed, at, faults=faults)
         flash(_("“%(value)s” now counts as “%(target)s”.", value=row.value, target=row.target), "success")
-        return redirect(self._address(authorizer))
+        return redirect(url_for(".list", appid=authorizer.appid, field=row.dimension))
 
     @expose("/undo/<pk>", methods=["POST"])
     @has_access
@@ -93,7 +111,7 @@ class MinicodeVocabularyView(AnalysisPages, BaseView):
         aliases.undo(self.db, row, actor=actor(), now=now())
         self.db.commit()
         flash(_("“%(value)s” counts as itself again.", value=value), "success")
-        return redirect(self._address(authorizer))
+        return redirect(url_for(".list", appid=authorizer.appid))
 
     def _shown(
         self,
@@ -124,7 +142,8 @@ class MinicodeVocabularyView(AnalysisPages, BaseView):
             more=max(len(suggested) - SHOWN_SUGGESTIONS, 0),
             sought=sought,
             faults=faults or {},
-            typed=request.form if faults else {},
+            typed=request.form if faults else request.args,
+            used=self._used(authorizer, sought, at) if authorizer is not None else None,
             confirm=ConfirmForm(),
         )
 
@@ -137,8 +156,26 @@ class MinicodeVocabularyView(AnalysisPages, BaseView):
             usage |= {(dimension, text): one for text, one in found.items()}
         return [Merged(row, usage[row.dimension, row.value]) for row in rows]
 
-    def _address(self, authorizer: Authorizer) -> str:
-        return url_for(".list", appid=authorizer.appid)
+    def _used(self, authorizer: Authorizer, sought: str, at: dt.datetime) -> Used:
+        """Return the values of the field that the address or the refused form names, else of the first."""
+        settings = runtime().settings
+        field = request.form.get("dimension") or request.args.get("field", "")
+        field = field if field in ALIASED else ALIASED[0]
+        connection, appid = self.db.connection(), str(authorizer.appid)
+        today = at.astimezone(settings.zone).date()
+        period = Period(window=Window(today - dt.timedelta(days=aliases.USAGE_DAYS - 1), today))
+
+        def texts(text: str) -> list[str]:
+            found = values.values(
+                connection, appid, field, text, settings=settings, now=at, period=period, attribution="entry"
+            )
+            return [one.value for one in found.suggestions if one.value != TOO_MANY]
+
+        everything = texts("")
+        shown = (texts(sought) if sought else everything)[:SHOWN_VALUES]
+        usage = aliases.usage_of(connection, authorizer.id, field, shown, today=today)
+        by_visits = sorted(usage.items(), key=lambda item: (-item[1].visits, item[0]))
+        return Used(field, everything, by_visits)
 
 
 def _fits(sought: str, row: Any) -> bool:
