@@ -27,6 +27,8 @@ OWNER_ID = func.coalesce(Code.owner_id, Code.created_by_id)
 OWNER = func.coalesce(Code.owner, Code.created_by)
 """Whose a code is: its creator's until it is handed over."""
 
+_SHOWN = func.coalesce(BoardItem.authorizer_id, SavedQuestion.authorizer_id)
+
 
 @dataclass(frozen=True)
 class Holdings:
@@ -77,7 +79,7 @@ def hand_over(
 
     Raises:
         InvalidInput: With field ``leaver``, when they have nothing (that the decider knows); ``to``, when both are
-            one, or when codes or questions are of a mini program that ``to`` does not know: they would never find them.
+            one, or when something is of a mini program that ``to`` does not know: they would never find it.
     """
     if leaver == to.id:
         raise InvalidInput("to", "same_person")
@@ -85,12 +87,13 @@ def hand_over(
     if had is None:
         raise InvalidInput("leaver", "has_nothing", detail=leaver[:40])
     statements = _statements(ids)
-    _check_team(session, leaver, statements, known_to_heir)
-    _codes(session, statements["codes"].where(OWNER_ID == leaver), had, to=to, actor=actor, now=now)
+    owned = _owned(statements, leaver)
+    _check_team(session, owned, known_to_heir)
+    concerned = _concerned(session, owned)
+    _codes(session, owned["codes"], had, to=to, actor=actor, now=now)
     for kind, model in (("questions", SavedQuestion), ("boards", Board)):
-        _rows(session, statements[kind].where(model.owner_id == leaver), model, to=to, actor=actor, now=now)
-    detail = {"to": to.name, "to_id": to.id, "codes": had.codes, "questions": had.questions, "boards": had.boards}
-    audit.record(session, "handed_over", audit.Subject("person", leaver, had.name), actor=actor, now=now, detail=detail)
+        _rows(session, owned[kind], model, to=to, actor=actor, now=now)
+    _record(session, concerned, audit.Subject("person", leaver, had.name), to=to, actor=actor, now=now)
     session.flush()
     session.expire_all()
     return had
@@ -106,29 +109,72 @@ def _statements(ids: frozenset[int] | None) -> dict[str, Any]:
     if ids is None:
         return statements
     known = sorted(ids)
-    program = func.coalesce(BoardItem.authorizer_id, SavedQuestion.authorizer_id)
-    shown = select(BoardItem.board_id).outerjoin(SavedQuestion, SavedQuestion.id == BoardItem.question_id)
     return {
         "codes": statements["codes"].where(Code.authorizer_id.in_(known)),
         "questions": statements["questions"].where(SavedQuestion.authorizer_id.in_(known)),
-        "boards": statements["boards"].where(Board.id.not_in(shown.where(program.not_in(known)))),
+        "boards": statements["boards"].where(Board.id.not_in(_shown(BoardItem.board_id).where(_SHOWN.not_in(known)))),
     }
 
 
-def _check_team(session: Session, leaver: str, statements: dict[str, Any], known: frozenset[int] | None) -> None:
+def _owned(statements: dict[str, Any], leaver: str) -> dict[str, Any]:
+    owners = {"codes": OWNER_ID, "questions": SavedQuestion.owner_id, "boards": Board.owner_id}
+    return {kind: statement.where(owners[kind] == leaver) for kind, statement in statements.items()}
+
+
+def _shown(*columns: Any) -> Any:
+    """Select of what boards show; :data:`_SHOWN` is the mini program of each item."""
+    items = select(*columns).select_from(BoardItem)
+    return items.outerjoin(SavedQuestion, SavedQuestion.id == BoardItem.question_id)
+
+
+def _check_team(session: Session, owned: dict[str, Any], known: frozenset[int] | None) -> None:
     if known is None:
         return
-    owned: tuple[tuple[Any, Any], ...] = (
-        (Code, statements["codes"].where(OWNER_ID == leaver)),
-        (SavedQuestion, statements["questions"].where(SavedQuestion.owner_id == leaver)),
+    about = (
+        owned["codes"].with_only_columns(Code.authorizer_id),
+        owned["questions"].with_only_columns(SavedQuestion.authorizer_id),
+        _shown(_SHOWN).where(BoardItem.board_id.in_(owned["boards"].with_only_columns(Board.id))),
     )
     foreign: set[str] = set()
-    for model, mine in owned:
-        about = mine.with_only_columns(model.authorizer_id).where(model.authorizer_id.not_in(sorted(known)))
-        named = select(Authorizer.nick_name, Authorizer.appid).where(Authorizer.id.in_(about))
+    for programs in about:
+        named = select(Authorizer.nick_name, Authorizer.appid).where(
+            Authorizer.id.in_(programs), Authorizer.id.not_in(sorted(known))
+        )
         foreign |= {str(row.nick_name or row.appid) for row in session.execute(named)}
     if foreign:
         raise InvalidInput("to", "not_of_the_team", detail=", ".join(sorted(foreign))[:200])
+
+
+def _concerned(session: Session, owned: dict[str, Any]) -> dict[int | None, dict[str, int]]:
+    """Mini program -> how many things of each kind are about it; None: boards about several, or about nothing yet."""
+    found: dict[int | None, dict[str, int]] = {}
+    for kind, column in (("codes", Code.authorizer_id), ("questions", SavedQuestion.authorizer_id)):
+        counts = owned[kind].with_only_columns(column, func.count()).group_by(column)
+        for program, count in session.execute(counts):
+            found.setdefault(program, {})[kind] = count
+    boards = owned["boards"].with_only_columns(Board.id)
+    shown = _shown(BoardItem.board_id, func.min(_SHOWN), func.max(_SHOWN)).where(BoardItem.board_id.in_(boards))
+    spans = {board: span for board, *span in session.execute(shown.group_by(BoardItem.board_id))}
+    for board_id in session.execute(boards).scalars():
+        first, last = spans.get(board_id, (None, None))
+        told = found.setdefault(first if first == last else None, {})
+        told["boards"] = told.get("boards", 0) + 1
+    return found
+
+
+def _record(
+    session: Session,
+    concerned: dict[int | None, dict[str, int]],
+    subject: audit.Subject,
+    *,
+    to: Actor,
+    actor: Actor,
+    now: dt.datetime,
+) -> None:
+    """Write a row for each mini program, so that whoever manages it learns of it, and one for what belongs to none."""
+    for program, counts in sorted(concerned.items(), key=lambda pair: (pair[0] is None, pair[0] or 0)):
+        detail = {"to": to.name, "to_id": to.id, "codes": 0, "questions": 0, "boards": 0, **counts}
+        audit.record(session, "handed_over", subject, actor=actor, now=now, authorizer_id=program, detail=detail)
 
 
 def _codes(

@@ -1,14 +1,17 @@
 """Teams in pages: the roles that know a mini program, and everything of a leaver handed over in one step."""
 
+import csv
 import datetime as dt
+import io
 import json
 
 import pytest
 from sqlalchemy import select
 
-from fab_minicode import codes, handing_over, questions
+from fab_minicode import boards, codes, handing_over, questions
 from fab_minicode.actor import Actor
 from fab_minicode.cli import minicode
+from fab_minicode.errors import InvalidInput
 from fab_minicode.models import AuditEntry, Authorizer, AuthorizerRole, Board, Code, SavedQuestion
 from fab_minicode.permissions import CREATOR, MANAGER, VIEWER
 from fab_minicode.runtime import EXTENSION
@@ -131,9 +134,15 @@ def test_everything_of_a_leaver_goes_to_another_person_and_who_made_it_stays(hou
     assert [heir, CHEN.id] == [one.owner_id for one in rows(house, SavedQuestion)]
     assert ["Wang Li", "Chen Jun"] == [one.created_by for one in rows(house, SavedQuestion)]
     assert [heir, CHEN.id] == [one.owner_id for one in rows(house, Board)]
-    (told,) = rows(house, AuditEntry, AuditEntry.action == "handed_over")
-    assert ("person", WANG.id, "Wang Li", "page") == (told.subject_type, told.subject_id, told.subject, told.way)
-    assert {"to": "Creator Test", "to_id": heir, "codes": 1, "questions": 1, "boards": 1} == json.loads(told.detail)
+    told = rows(house, AuditEntry, AuditEntry.action == "handed_over")
+    assert {("person", WANG.id, "Wang Li", "page")} == {
+        (row.subject_type, row.subject_id, row.subject, row.way) for row in told
+    }
+    heirs = {"to": "Creator Test", "to_id": heir}
+    assert [
+        (key_of(house, SHOP), {**heirs, "codes": 1, "questions": 1, "boards": 0}),
+        (None, {**heirs, "codes": 0, "questions": 0, "boards": 1}),
+    ] == [(row.authorizer_id, json.loads(row.detail)) for row in told]
     shown = read(client, f"/minicode/codes/show/{code_id}").text
     assert "Owner Creator Test" in shown
     assert "Code handed over" in shown
@@ -189,6 +198,76 @@ def test_nothing_is_handed_to_somebody_who_could_not_find_it(house, client):
     assert [None] == [one.owner_id for one in rows(house, Code, Code.id == code_id)]
     assert [WANG.id] == [one.owner_id for one in rows(house, Board)]
     assert 302 == send(client, HAND_OVER, leaver=WANG.id, to="manager").status_code
+
+
+def boards_of(app, person, **shown):
+    """Make boards of somebody by name, each with the headlines of mini programs."""
+    with hosts.database(app) as session:
+        keys = dict(session.execute(select(Authorizer.appid, Authorizer.id)).all())
+        who = questions.Person(person, frozenset(), frozenset(keys.values()))
+        for name, programs in shown.items():
+            board = boards.make(session, name, who, now=NOW)
+            for program in programs:
+                boards.add_builtin(session, board, boards.HEADLINE, keys[program.appid], who, now=NOW)
+        session.commit()
+
+
+def handed_over_as_seen_by(app, name):
+    text = hosts.login(app.test_client(), name).get("/minicode/audit/export?what=person.handed_over").get_data()
+    read_by = csv.DictReader(io.StringIO(text.decode("utf-8-sig")))
+    return {row["Mini program"]: json.loads(row["Details"]) for row in read_by}
+
+
+def test_whoever_manages_a_mini_program_learns_that_its_things_were_handed_over(house):
+    belongings(house, WANG)
+    boards_of(house, WANG, shop=(SHOP,), other=(OTHER,), both=(SHOP, OTHER))
+    with hosts.database(house) as session:
+        session.add(AuthorizerRole(authorizer_id=key_of(house, OTHER), role="Another role"))
+        handing_over.hand_over(session, WANG.id, CHEN, actor=CHEN, now=NOW)
+        session.commit()
+    heirs = {"to": CHEN.name, "to_id": CHEN.id}
+    of_shop = {SHOP.appid: {**heirs, "codes": 1, "questions": 1, "boards": 1}}
+    of_other = {OTHER.appid: {**heirs, "codes": 0, "questions": 0, "boards": 1}}
+
+    assert of_shop == handed_over_as_seen_by(house, "manager")
+    # One board is about both, one about nothing yet.
+    of_none = {"": {**heirs, "codes": 0, "questions": 0, "boards": 2}}
+    assert {**of_shop, **of_other, **of_none} == handed_over_as_seen_by(house, "admin")
+
+
+@pytest.mark.parametrize("shown", [(OTHER,), (SHOP, OTHER)], ids=["foreign only", "also foreign"])
+def test_a_board_of_a_mini_program_that_the_heir_does_not_know_is_not_handed_over(house, shown):
+    boards_of(house, WANG, board=shown)
+    with hosts.database(house) as session:
+        known = frozenset((key_of(house, SHOP),))
+        with pytest.raises(InvalidInput) as refused:
+            handing_over.hand_over(session, WANG.id, CHEN, actor=CHEN, now=NOW, known_to_heir=known)
+
+        assert ("to", "not_of_the_team", OTHER.nick_name) == (
+            refused.value.field, refused.value.code, refused.value.detail,
+        )  # fmt: skip
+        everything = known | {key_of(house, OTHER)}
+        had = handing_over.hand_over(session, WANG.id, CHEN, actor=CHEN, now=NOW, known_to_heir=everything)
+        assert 1 == had.boards
+
+
+def test_a_board_that_shows_a_saved_question_is_handed_over_as_its_question_is(house):
+    belongings(house, CHEN)
+    (question,) = rows(house, SavedQuestion)
+    boards_of(house, WANG, board=())
+    with hosts.database(house) as session:
+        who = questions.Person(WANG, frozenset(), frozenset((key_of(house, SHOP),)))
+        board = session.execute(select(Board).where(Board.owner_id == WANG.id)).scalar_one()
+        boards.add(session, board, question, who, now=NOW)
+        session.commit()
+        for foreign in (frozenset(), frozenset((key_of(house, OTHER),))):
+            with pytest.raises(InvalidInput, match="not_of_the_team"):
+                handing_over.hand_over(session, WANG.id, CHEN, actor=CHEN, now=NOW, known_to_heir=foreign)
+        handing_over.hand_over(session, WANG.id, CHEN, actor=CHEN, now=NOW)
+        session.commit()
+    (told,) = rows(house, AuditEntry, AuditEntry.action == "handed_over")
+
+    assert (key_of(house, SHOP), 1) == (told.authorizer_id, json.loads(told.detail)["boards"])
 
 
 def test_the_command_line_hands_over_too_even_of_who_is_gone_from_the_host(house):
