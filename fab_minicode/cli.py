@@ -101,7 +101,10 @@ def roles() -> None:
     for name in names:
         click.echo(name)
     try:
-        _record("granted", audit.Subject("roles"), names=names)
+        # Flask-AppBuilder commits each grant by itself; this row can only follow them.
+        with engine().begin() as connection:
+            subject = audit.Subject("roles")
+            audit.record(connection, "granted", subject, actor=operator(), now=now(), detail={"names": names})
     except (OperationalError, ProgrammingError) as error:
         # Roles stand in the host's tables, which may be there before ours.
         if not _names_a_missing_table(error):
@@ -125,9 +128,11 @@ def roll_up(everything: bool) -> None:
 @with_appcontext
 def rotate_keys(check: bool) -> None:
     """Seal every stored secret with the newest of FAB_MINICODE_SECRET_KEYS."""
-    found = upkeep.rotate_keys(engine(), runtime().vault, write=not check)
-    if not check:
-        _record("rotated", audit.Subject("secrets"), sealed_anew=found.older, unreadable=found.unreadable)
+    vault = runtime().vault
+    if check:
+        found = upkeep.sealed_texts(engine(), vault)
+    else:
+        found = upkeep.rotate_keys(engine(), vault, now=now(), actor=operator())
     click.echo(f"sealed with the newest key before: {found.newest}")
     click.echo(f"{'still to be sealed anew' if check else 'sealed anew'}: {found.older}")
     click.echo(f"opened by no key (enter these secrets again): {found.unreadable}")
@@ -140,8 +145,7 @@ def rotate_keys(check: bool) -> None:
 def purge() -> None:
     """Remove raw events older than FAB_MINICODE_EVENT_RETENTION_DAYS; the numbers stay."""
     days = runtime().settings.event_retention_days
-    removed = upkeep.purge(engine(), retention_days=days, now=now())
-    _record("purged", audit.Subject("events"), days=days, events=removed.events)
+    removed = upkeep.purge(engine(), retention_days=days, now=now(), actor=operator())
     click.echo(f"events older than {days} days: {removed.events}")
     click.echo(f"idempotency keys older than {upkeep.IDEMPOTENCY_DAYS} days: {removed.idempotency_keys}")
     click.echo(f"unknown scenes not seen for {upkeep.GHOST_DAYS} days: {removed.ghosts}")
@@ -220,12 +224,6 @@ def operator() -> Actor:
         return Actor("", getpass.getuser()[:128], CLI)
     except (KeyError, OSError):  # a container whose user has no name
         return SYSTEM
-
-
-def _record(action: str, subject: audit.Subject, **detail: Any) -> None:
-    """Record what a command did; it works in transactions of its own, so this is one more after them."""
-    with engine().begin() as connection:
-        audit.record(connection, action, subject, actor=operator(), now=now(), detail=detail)
 
 
 SHOWN_DIFFERENCES = 200
@@ -339,7 +337,7 @@ def _database(target: Engine) -> Iterator[Line]:
             yield Line("migrations", "FAIL", f"at {found or 'none'}, newest is {newest}: run `flask minicode upgrade`")
             return
         yield Line("migrations", "ok", newest)
-        sealed = upkeep.rotate_keys(target, runtime().vault, write=False)
+        sealed = upkeep.sealed_texts(target, runtime().vault)
         with target.connect() as connection:
             count = len(connection.execute(select(Authorizer.id)).all())
         yield Line("mini programs", "ok", str(count))

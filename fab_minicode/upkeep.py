@@ -2,19 +2,22 @@
 Upkeep of what is stored: sealing secrets anew after a key change, removing old raw events. No Flask.
 
 Both work in short transactions of their own, so that a running host is not held up, and both may be stopped and
-started again at any point.
+started again at any point. The audit's row is written in the last of them: what a stopped run did is done, and told by
+the run that ends.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Table, delete, func, select, tuple_, update
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
+from fab_minicode import audit
+from fab_minicode.actor import SYSTEM, Actor
 from fab_minicode.errors import SecretUnreadable
 from fab_minicode.models import (
     Attribution,
@@ -55,18 +58,34 @@ def sealed_columns() -> tuple[Column[Any], ...]:
     return tuple(column for table in tables for column in table.columns if column.name.startswith("sealed_"))
 
 
-def rotate_keys(engine: Engine, vault: Vault, *, write: bool) -> Rotation:
+def sealed_texts(engine: Engine, vault: Vault) -> Rotation:
+    """Count the stored secrets by the key that opens them; nothing is written."""
+    counted = Rotation()
+    for column in sealed_columns():
+        for rows in _batches(engine, column):
+            counted, _ = _sealed_anew(vault, column, rows, counted)
+    return counted
+
+
+def rotate_keys(engine: Engine, vault: Vault, *, now: dt.datetime, actor: Actor = SYSTEM) -> Rotation:
     """
-    Seal every stored secret with the newest key, or only count.
+    Seal every stored secret with the newest key.
 
     A text is replaced only if it still is what was read: one that changed meanwhile is sealed with the newest key
     already. Texts that no key opens are left alone and counted.
     """
-    counted = Rotation()
+    counted, last = Rotation(), list[_Replacement]()
     for column in sealed_columns():
         for rows in _batches(engine, column):
-            for *key, sealed in rows:
-                counted = _rotate_one(engine, vault, column, tuple(key), sealed, counted=counted, write=write)
+            counted, anew = _sealed_anew(vault, column, rows, counted)
+            if anew:
+                with engine.begin() as connection:
+                    _replace(connection, last)
+                last = anew
+    with engine.begin() as connection:
+        _replace(connection, last)
+        detail = {"sealed_anew": counted.older, "unreadable": counted.unreadable}
+        audit.record(connection, "rotated", audit.Subject("secrets"), actor=actor, now=now, detail=detail)
     return counted
 
 
@@ -85,28 +104,36 @@ def _batches(engine: Engine, column: Column[Any]) -> Iterator[list[Any]]:
         after = tuple(rows[-1])[:-1]
 
 
-def _rotate_one(
-    engine: Engine,
-    vault: Vault,
-    column: Column[Any],
-    key: tuple[Any, ...],
-    sealed: str,
-    *,
-    counted: Rotation,
-    write: bool,
-) -> Rotation:
-    if vault.is_newest(sealed):
-        return replace(counted, newest=counted.newest + 1)
-    try:
-        anew = vault.rotate(sealed)
-    except SecretUnreadable:
-        return replace(counted, unreadable=counted.unreadable + 1)
-    if write:
+class _Replacement(NamedTuple):
+    column: Column[Any]
+    key: tuple[Any, ...]
+    before: str
+    after: str
+
+
+def _sealed_anew(
+    vault: Vault, column: Column[Any], rows: list[Any], counted: Rotation
+) -> tuple[Rotation, list[_Replacement]]:
+    """Add a batch to what was counted, and seal with the newest key what an older one sealed."""
+    found: list[_Replacement] = []
+    newest = unreadable = 0
+    for *key, sealed in rows:
+        if vault.is_newest(sealed):
+            newest += 1
+            continue
+        try:
+            found.append(_Replacement(column, tuple(key), sealed, vault.rotate(sealed)))
+        except SecretUnreadable:
+            unreadable += 1
+    told = Rotation(counted.newest + newest, counted.older + len(found), counted.unreadable + unreadable)
+    return told, found
+
+
+def _replace(connection: Connection, replacements: list[_Replacement]) -> None:
+    for column, key, before, after in replacements:
         table: Table = column.table
         same_row = [known == value for known, value in zip(table.primary_key.columns, key, strict=True)]
-        with engine.begin() as connection:
-            connection.execute(update(table).where(*same_row, column == sealed).values({column.name: anew}))
-    return replace(counted, older=counted.older + 1)
+        connection.execute(update(table).where(*same_row, column == before).values({column.name: after}))
 
 
 @dataclass(frozen=True)
@@ -118,7 +145,7 @@ class Purged:
     ghosts: int = 0
 
 
-def purge(engine: Engine, *, retention_days: int, now: dt.datetime) -> Purged:
+def purge(engine: Engine, *, retention_days: int, now: dt.datetime, actor: Actor = SYSTEM) -> Purged:
     """
     Remove raw events older than ``retention_days`` that are counted (or test traffic), what was decided about them,
     and old idempotency keys; of scenes that no code has, what is older than :data:`GHOST_DAYS`.
@@ -135,16 +162,20 @@ def purge(engine: Engine, *, retention_days: int, now: dt.datetime) -> Purged:
     _purge_attributions(engine, oldest.date().toordinal() - 1)
     since = now - dt.timedelta(days=IDEMPOTENCY_DAYS)
     keys = _execute(engine, delete(IdempotencyKey).where(IdempotencyKey.created_at < since))
-    return Purged(events, keys, _purge_ghosts(engine, now - dt.timedelta(days=GHOST_DAYS)))
+    with engine.begin() as connection:
+        ghosts = _purge_ghosts(connection, now - dt.timedelta(days=GHOST_DAYS))
+        detail = {"days": retention_days, "events": events}
+        audit.record(connection, "purged", audit.Subject("events"), actor=actor, now=now, detail=detail)
+    return Purged(events, keys, ghosts)
 
 
-def _purge_ghosts(engine: Engine, before: dt.datetime) -> int:
+def _purge_ghosts(connection: Connection, before: dt.datetime) -> int:
     """Forget scenes that nobody adopted and nobody carried since, and who carried any before; no page shows those."""
     series = select(Series.id).where(Series.event == GHOST)
     for table in (Fact, FactPage):
-        _execute(engine, delete(table).where(table.series_id.in_(series), table.day < before.date().toordinal() - 1))
+        _run(connection, delete(table).where(table.series_id.in_(series), table.day < before.date().toordinal() - 1))
     old = (Ghost.code_id.is_(None), Ghost.last_ms < int(before.timestamp() * 1000))
-    return _execute(engine, delete(Ghost).where(*old))
+    return _run(connection, delete(Ghost).where(*old))
 
 
 def _key_of(time_ms: int) -> bytes:
@@ -182,5 +213,9 @@ def _first_day(engine: Engine, authorizer_id: int) -> int | None:
 
 def _execute(engine: Engine, statement: Any) -> int:
     with engine.begin() as connection:
-        removed: int = connection.execute(statement, execution_options={"synchronize_session": False}).rowcount
-        return removed
+        return _run(connection, statement)
+
+
+def _run(connection: Connection, statement: Any) -> int:
+    removed: int = connection.execute(statement, execution_options={"synchronize_session": False}).rowcount
+    return removed

@@ -1,6 +1,7 @@
 """The command line inside a host, and without one."""
 
 import datetime as dt
+import json
 import os
 import pathlib
 import re
@@ -15,13 +16,22 @@ from cryptography.fernet import Fernet
 from sqlalchemy import inspect, select, text, update
 from sqlalchemy.orm import Session
 
-from fab_minicode import migrations, upkeep
+from fab_minicode import audit, migrations, upkeep
 from fab_minicode.acquisition.facts import SeriesKey
 from fab_minicode.acquisition.ledger import Ledger
 from fab_minicode.acquisition.tally import Tally
 from fab_minicode.cli import minicode
 from fab_minicode.errors import SecretUnreadable
-from fab_minicode.models import Attribution, Authorizer, IdempotencyKey, StoredEvent, Token, Value
+from fab_minicode.models import (
+    Attribution,
+    AuditEntry,
+    Authorizer,
+    Ghost,
+    IdempotencyKey,
+    StoredEvent,
+    Token,
+    Value,
+)
 from fab_minicode.models.acquisition import COUNTED, PENDING, TEST
 from fab_minicode.permissions import ROLES
 from fab_minicode.sandbox import SAMPLE_APPS
@@ -185,9 +195,9 @@ def test_rotation_seals_everything_anew_and_the_old_key_may_go(engine, monkeypat
     seal_everything(engine, Vault(KEYS[:1]))
     both = Vault([KEYS[1], KEYS[0]])
 
-    assert upkeep.Rotation(0, 7, 0) == upkeep.rotate_keys(engine, both, write=False)
-    assert upkeep.Rotation(0, 7, 0) == upkeep.rotate_keys(engine, both, write=True)
-    assert upkeep.Rotation(7, 0, 0) == upkeep.rotate_keys(engine, both, write=True)
+    assert upkeep.Rotation(0, 7, 0) == upkeep.sealed_texts(engine, both)
+    assert upkeep.Rotation(0, 7, 0) == upkeep.rotate_keys(engine, both, now=NOW)
+    assert upkeep.Rotation(7, 0, 0) == upkeep.rotate_keys(engine, both, now=NOW)
 
     with Session(engine, future=True) as session:
         sealed = session.execute(select(Authorizer.sealed_secret).where(Authorizer.appid == "wx2")).scalar_one()
@@ -196,12 +206,58 @@ def test_rotation_seals_everything_anew_and_the_old_key_may_go(engine, monkeypat
         Vault(KEYS[:1]).open(sealed, "authorizers:sealed_secret:wx2")
 
 
+@pytest.fixture
+def refusing(monkeypatch):
+    """An audit that takes no rows."""
+
+    def refuse(*_, **__):
+        raise RuntimeError("no room for a row")
+
+    monkeypatch.setattr(audit, "record", refuse)
+
+
+def test_the_last_secret_is_not_sealed_anew_without_its_row_in_the_audit(engine, refusing, monkeypatch):
+    monkeypatch.setattr(upkeep, "_BATCH_ROWS", 2)
+    seal_everything(engine, Vault(KEYS[:1]))
+    both = Vault([KEYS[1], KEYS[0]])
+    with pytest.raises(RuntimeError):
+        upkeep.rotate_keys(engine, both, now=NOW)
+
+    # Batches are of one column and at most two rows; all but the last stay done.
+    found = upkeep.sealed_texts(engine, both)
+    assert found.newest > 0 < found.older <= 2
+
+
+def test_no_row_says_that_a_purge_ended_which_did_not(engine, session, refusing):
+    session.add(authorizer())
+    session.flush()
+    owner = session.execute(select(Authorizer.id)).scalar_one()
+    session.add(Ghost(authorizer_id=owner, scene="old", page="p", first_ms=1, last_ms=1))
+    session.commit()
+    with pytest.raises(RuntimeError):
+        upkeep.purge(engine, retention_days=180, now=NOW)
+
+    assert ["old"] == session.execute(select(Ghost.scene)).scalars().all()
+
+
+def test_the_commands_of_upkeep_leave_one_row_each_and_a_count_leaves_none(app):
+    for words in (["rotate-keys", "--check"], ["rotate-keys"], ["purge"]):
+        run(app, *words)
+    with hosts.database(app) as session:
+        told = session.execute(select(AuditEntry).order_by(AuditEntry.id)).scalars().all()
+
+    assert [
+        ("secrets", "rotated", "cli", {"sealed_anew": 0, "unreadable": 0}),
+        ("events", "purged", "cli", {"days": 180, "events": 0}),
+    ] == [(row.subject_type, row.action, row.way, json.loads(row.detail)) for row in told]
+
+
 def test_rotation_leaves_what_no_key_opens_alone(engine):
     seal_everything(engine, Vault(KEYS[:1]))
     with engine.connect() as connection:
         before = connection.execute(select(Authorizer.sealed_secret).order_by(Authorizer.id)).all()
 
-    assert upkeep.Rotation(0, 0, 7) == upkeep.rotate_keys(engine, Vault(KEYS[1:]), write=True)
+    assert upkeep.Rotation(0, 0, 7) == upkeep.rotate_keys(engine, Vault(KEYS[1:]), now=NOW)
     with engine.connect() as connection:
         assert before == connection.execute(select(Authorizer.sealed_secret).order_by(Authorizer.id)).all()
 
@@ -220,7 +276,7 @@ def test_a_secret_that_changes_during_the_rotation_is_not_overwritten(engine):
                 )
             return super().rotate(sealed)
 
-    upkeep.rotate_keys(engine, Slow([KEYS[1], KEYS[0]]), write=True)
+    upkeep.rotate_keys(engine, Slow([KEYS[1], KEYS[0]]), now=NOW)
 
     with engine.connect() as connection:
         kept = connection.execute(select(Authorizer.sealed_secret).where(Authorizer.appid == "wx1")).scalar_one()
