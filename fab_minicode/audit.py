@@ -26,7 +26,6 @@ MAX_DETAIL_CHARACTERS = 2_000
 
 ACTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("code", ("created", "renamed", "deleted", "downloaded", "adopted", "released")),
-    ("codes", ("exported",)),
     ("authorizer", ("authorized", "revoked", "rotated_collect_key", "changed_roles")),
     ("answer", ("exported",)),
     ("question", ("saved", "changed", "deleted", "locked", "unlocked", "handed_over")),

@@ -16,7 +16,6 @@ ACTIONS: dict[tuple[str, str], Any] = {
     ("code", "downloaded"): _l("Code downloaded"),
     ("code", "adopted"): _l("Unknown code adopted"),
     ("code", "released"): _l("Adopted scene taken back"),
-    ("codes", "exported"): _l("Code list exported"),
     ("authorizer", "authorized"): _l("Mini program connected"),
     ("authorizer", "revoked"): _l("Mini program revoked"),
     ("authorizer", "rotated_collect_key"): _l("Collect key replaced"),
