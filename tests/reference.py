@@ -7,6 +7,7 @@ A document holds each table between two comment lines, ``<!-- begin: NAME -->`` 
 
 from __future__ import annotations
 
+import ast
 import pathlib
 import re
 
@@ -20,6 +21,7 @@ from fab_minicode.signals import SIGNALS
 from tests.routes import PEOPLE, ROUTES
 
 DOCS = pathlib.Path(__file__).resolve().parent.parent / "docs"
+EXAMPLE = DOCS.parent / "examples/signals.py"
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -92,6 +94,18 @@ def signals() -> str:
     return table(("Signal", "When, and what it carries beside the AppID"), rows)
 
 
+def receivers() -> str:
+    """The receivers of ``examples/signals.py``, as they stand there."""
+    tree = ast.parse(text := EXAMPLE.read_text(encoding="utf-8"))
+    lines = text.splitlines()
+    found = [
+        "\n".join(lines[node.decorator_list[0].lineno - 1 : node.end_lineno])
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.decorator_list
+    ]
+    return "```python\n" + "\n\n\n".join(found) + "\n```"
+
+
 def audit() -> str:
     """One row per kind of thing whose acts are recorded."""
     rows = [(f"`{subject}`", ", ".join(f"`{action}`" for action in actions)) for subject, actions in ACTIONS]
@@ -101,6 +115,7 @@ def audit() -> str:
 BLOCKS = {
     "audit": ("permissions.md", audit),
     "signals": ("extending.md", signals),
+    "receivers": ("extending.md", receivers),
     "routes": ("routes.md", routes),
     "settings": ("settings.md", settings),
     "permissions": ("permissions.md", permissions),

@@ -13,6 +13,7 @@ from fab_minicode.acquisition.metrics import ATTRIBUTIONS, EVENT_DEFINITIONS, ME
 from fab_minicode.acquisition.question_fields import WINDOW_NAMES
 from fab_minicode.acquisition.windows import COMPARISONS
 from fab_minicode.demo.seed import USERS
+from fab_minicode.signals import SIGNALS
 from fab_minicode.utm import Utm, compose_path
 from tests import reference
 
@@ -112,6 +113,15 @@ def test_every_example_and_every_function_of_a_hosts_own_stands_in_the_table_of_
     assert 3 == len(hooked)
     assert [] == [name for name in hooked if f"`FAB_MINICODE_{name}`" not in table]
     assert [] == [path.name for path in (ROOT / "examples").glob("*.py") if f"(../examples/{path.name})" not in table]
+
+
+@pytest.mark.parametrize("signal", sorted(SIGNALS))
+def test_every_signal_has_a_receiver_among_the_examples_and_in_the_documentation(signal):
+    """``test_examples`` runs them; what they heard is compared there line by line."""
+    pattern = rf"^@{signal}\.connect\ndef \w+\(appid: str, \*, [^)]*\*\*_: Any\) -> None:$"
+
+    assert re.search(pattern, read("examples/signals.py"), re.MULTILINE)
+    assert re.search(pattern, read("docs/extending.md"), re.MULTILINE)
 
 
 def test_the_example_paths_are_the_paths_that_are_sent():

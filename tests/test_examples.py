@@ -71,21 +71,33 @@ def test_every_example_says_how_it_is_run(name):
     assert re.search(rf'\A"""\n[^"]+Run: ``flask --app examples/{name}\.py minicode upgrade``', text)
 
 
-def test_signals_tells_of_a_code_and_of_its_first_visit(example):
+def test_signals_tells_of_each_signal(example):
     module, app = example("signals")
     hosts.connect(app)
-    make(
-        hosts.login(app.test_client(), "manager"), appid=PROGRAM.appid, kind="wxacode_unlimited", landing_page="pages/a"
-    )
+    with hosts.database(app) as session:
+        row = session.execute(select(Authorizer)).scalar_one()
+        row.quota_limit, row.quota_used = 5, 3
+        session.commit()
+    manager = hosts.login(app.test_client(), "manager")
+    make(manager, appid=PROGRAM.appid, kind="wxacode_unlimited", landing_page="pages/a")
     ((scene,),) = all_of(app, Code.scene)
     for number in range(2):
         assert 1 == collect(app, id=number, path="pages/a", query={"scene": scene})["accepted"]
         settings = app.extensions["fab_minicode"].settings
         roll_up_all(hosts.engine_of(app), settings=settings, now=dt.datetime.now(dt.timezone.utc))
+    make(manager, appid=PROGRAM.appid, name="By interface A")
+    send(manager, "/minicode/codes/delete/1")
+    send(manager, "/minicode/authorizers/revoke/1", confirmation=PROGRAM.appid)
 
-    made, visited = module.HEARD
-    assert made == f"Manager Test made code 1 (Poster at gate 1) of {PROGRAM.appid}"
-    assert visited.startswith(f"code 1 (Poster at gate 1) of {PROGRAM.appid} was first visited at 20")
+    now, appid, named = dt.datetime.now(dt.timezone.utc), PROGRAM.appid, f"{PROGRAM.nick_name} ({PROGRAM.appid})"
+    connected, made, visited, made_too, low, deleted, revoked = module.HEARD
+    assert f"system connected {named} by its secret" == connected
+    assert f"Manager Test made code 1 (Poster at gate 1) of {appid}" == made
+    assert visited.startswith(f"code 1 (Poster at gate 1) of {appid} was first visited at {now:%Y}-")
+    assert f"Manager Test made code 2 (By interface A) of {appid}" == made_too
+    assert f"4 of 5 codes of {appid} are made: 80 % or more" == low
+    assert f"Manager Test deleted code 1 (Poster at gate 1) of {appid}" == deleted
+    assert f"Manager Test disconnected {named} in {now:%Y}" == revoked
 
 
 def test_token_provider_makes_a_code_with_the_token_that_is_handed_in(example, sandbox, monkeypatch):
