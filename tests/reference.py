@@ -13,6 +13,10 @@ import re
 
 import click
 
+from fab_minicode.acquisition.funnel_question import DEFINITION as FUNNEL
+from fab_minicode.acquisition.metrics import SAVED_SEGMENT, SEGMENTS
+from fab_minicode.acquisition.retention_question import RETURN_DEFINITION, STARTS
+from fab_minicode.acquisition.segment_rules import KIND_DEFINITIONS
 from fab_minicode.audit import ACTIONS
 from fab_minicode.kinds import KINDS
 from fab_minicode.permissions import ROLES, VIEW_MENUS
@@ -112,7 +116,33 @@ def audit() -> str:
     return table(("What it was about", "Acts"), rows)
 
 
+def segments() -> str:
+    """The segments that a question may name, and the sentence that an answer says of each."""
+    rows = [(f"`{name}`", sentence) for name, sentence in SEGMENTS.items()]
+    return table(("Segment", "Who"), [*rows, ("`segment:<id>`", SAVED_SEGMENT)])
+
+
+def segment_kinds() -> str:
+    """What a condition of a saved segment says."""
+    return table(("`kind`", "Who"), [(f"`{kind}`", sentence) for kind, sentence in KIND_DEFINITIONS.items()])
+
+
+def funnel() -> str:
+    """What an answer says of a funnel's numbers."""
+    return table(("Name", "Counts"), [("`users`", FUNNEL)])
+
+
+def retention() -> str:
+    """What an answer says of a retention's numbers."""
+    rows = [(f"`starts` of `{start}`", sentence) for start, sentence in STARTS.items()]
+    return table(("Name", "Counts"), [*rows, ("`returned`", RETURN_DEFINITION)])
+
+
 BLOCKS = {
+    "segments": ("numbers.md", segments),
+    "segment-kinds": ("numbers.md", segment_kinds),
+    "funnel": ("numbers.md", funnel),
+    "retention": ("numbers.md", retention),
     "audit": ("permissions.md", audit),
     "signals": ("extending.md", signals),
     "receivers": ("extending.md", receivers),

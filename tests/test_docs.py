@@ -9,13 +9,22 @@ import pytest
 
 from fab_minicode import errors, kinds, settings, trackers
 from fab_minicode.acquisition.dimensions import DIMENSIONS
-from fab_minicode.acquisition.metrics import ATTRIBUTIONS, EVENT_DEFINITIONS, METRICS
+from fab_minicode.acquisition.funnel_question import DEFINITION as FUNNEL_DEFINITION
+from fab_minicode.acquisition.metrics import (
+    ATTRIBUTIONS,
+    EVENT_DEFINITIONS,
+    MEASURES,
+    METRICS,
+    SAVED_SEGMENT,
+    SEGMENTS,
+)
 from fab_minicode.acquisition.question_fields import WINDOW_NAMES
+from fab_minicode.acquisition.retention_question import RETURN_DEFINITION, STARTS
 from fab_minicode.acquisition.windows import COMPARISONS
 from fab_minicode.demo.seed import USERS
 from fab_minicode.signals import SIGNALS
 from fab_minicode.utm import Utm, compose_path
-from tests import reference
+from tests import hosts, reference
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -64,11 +73,47 @@ def test_every_metric_window_and_comparison_is_explained(metric):
     assert re.search(f'`"?{metric}"?`', read("docs/numbers.md"))
 
 
-@pytest.mark.parametrize(
-    "sentence", [*(metric.definition for metric in METRICS), *EVENT_DEFINITIONS.values(), *ATTRIBUTIONS.values()]
-)
+DEFINITIONS = {
+    *(metric.definition for metric in METRICS), *EVENT_DEFINITIONS.values(), *ATTRIBUTIONS.values(),
+    *SEGMENTS.values(), SAVED_SEGMENT, FUNNEL_DEFINITION, *STARTS.values(), RETURN_DEFINITION,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", sorted(DEFINITIONS))
 def test_every_definition_of_an_answer_stands_in_the_documentation_word_for_word(sentence):
     assert f"| {sentence} |" in read("docs/numbers.md")
+
+
+def test_answers_define_their_numbers_by_these_sentences_and_no_others(app, client):
+    body, headers = {"appid": hosts.connect(app)}, hosts.bearer(client, "creator")
+    segment = {**body, "name": "New people", "conditions": [{"kind": "new"}]}
+    made = client.post("/api/v1/minicode/segments/", json=segment, headers=headers).get_json()
+    wanted = {
+        "metrics": [
+            *(metric.name for metric in METRICS),
+            *({"event": "order_paid", "as": measure} for measure in MEASURES),
+        ],
+        "segments": [*SEGMENTS, f"segment:{made['id']}"],
+    }
+    asks = [("attributions", wanted), *(("query", {**wanted, "attribution": name}) for name in ATTRIBUTIONS)]
+    for name in ATTRIBUTIONS:
+        asks.append(("funnel", {"steps": ["visit", "visit"], "attribution": name}))
+        asks += [("retention", {"start": start, "attribution": name}) for start in STARTS]
+    said = set()
+    for what, question in asks:
+        answer = client.post(f"/api/v1/minicode/analysis/{what}", json={**body, **question}, headers=headers)
+        assert 200 == answer.status_code, answer.get_data(as_text=True)
+        said |= set(answer.get_json()["definitions"].values())
+
+    assert DEFINITIONS == said
+
+
+def test_no_other_answer_carries_definitions():
+    """A new one is asked for in the test above."""
+    answers = (ROOT / "fab_minicode/acquisition").glob("*.py")
+    found = {path.stem for path in answers if '"definitions"' in path.read_text(encoding="utf-8")}
+
+    assert {"answer", "attributions", "funnel", "retention"} == found
 
 
 @pytest.mark.parametrize("tracker", [tracker.name for tracker in trackers.TRACKERS])
