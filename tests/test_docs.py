@@ -123,9 +123,23 @@ def test_every_tracker_has_its_address_in_the_documentation(tracker):
     assert "/minicode/collect/" + {"native": "v1"}.get(tracker, tracker) in text
 
 
+def explained_errcodes():
+    """Errcode -> class, of the table's rows whose every cell says something."""
+    row = re.compile(r"^\| (-?\d+) \| [^|]*\w[^|]* \| `(\w+)` \| [^|]*\w[^|]* \|$", re.MULTILINE)
+    rows = row.findall(read("docs/wechat.md"))
+    numbers = [int(number) for number, _ in rows]
+
+    assert len(numbers) == len(set(numbers))
+    return {int(number): name for number, name in rows}
+
+
 @pytest.mark.parametrize("errcode", sorted(errors.ERRCODES))
-def test_every_errcode_is_explained(errcode):
-    assert str(errcode) in read("docs/wechat.md")
+def test_every_errcode_is_explained_with_the_class_that_says_who_must_act(errcode):
+    assert errors.ERRCODES[errcode].__name__ == explained_errcodes().get(errcode)
+
+
+def test_no_errcode_is_explained_that_the_code_does_not_know():
+    assert set() == set(explained_errcodes()) - set(errors.ERRCODES)
 
 
 @pytest.mark.parametrize("kind", kinds.KINDS, ids=lambda kind: kind.name)
