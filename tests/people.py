@@ -16,7 +16,7 @@ from fab_minicode import audit, boards, codes, questions
 from fab_minicode.acquisition import aliases, segment_rules, segment_store
 from fab_minicode.actor import Actor
 from fab_minicode.models import Alias, Authorizer, AuthorizerRole, Base, Code, CodeImage, Ghost, SavedSegment
-from fab_minicode.permissions import MENUS, ROLES
+from fab_minicode.permissions import MANAGER, MENUS, ROLES, VIEWER
 from fab_minicode.sandbox import SAMPLE_APPS
 from tests import hosts
 from tests.routes import Route
@@ -25,6 +25,8 @@ from tests.stories import NOW, draft
 SHOP, OTHER, FOREIGN = SAMPLE_APPS
 WANG, STRANGER = Actor("7", "Wang Li"), Actor("8", "Foreign Person")
 OURS = tuple(role.name for role in ROLES)
+PUBLIC = "Public"
+STRANGERS = ("anonymous", "public")
 THEIRS = "Another role"
 FOREIGN_WORD = "zzforeignzz"
 """Stands in every name of the foreign team; no answer to anybody else may hold it."""
@@ -56,16 +58,21 @@ class World:
     The host. Our team's people know ``SHOP`` and ``OTHER``; ``FOREIGN`` belongs to a role that nobody of them holds.
 
     What is done to codes is done to :attr:`own`'s mini program ``SHOP``, what is done to mini programs to ``OTHER``.
+    With ``is_public`` the host's public role may do what a viewer may, and belongs to our team.
     """
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, *, is_public: bool = False) -> None:
         self.app = app
+        self._team = (*OURS, PUBLIC) if is_public else OURS
         self._picture = _picture()
         self._number = 0
         self._clients: dict[str, Any] = {}
         for program in SAMPLE_APPS:
             hosts.connect(app, program)
         self._add_person_with_menus_only()
+        self._add_inactive_manager()
+        if is_public:
+            self._let_the_public_read()
         with hosts.database(app) as session:
             named = {one.appid: one for one in session.execute(select(Authorizer)).scalars()}
             self._keys = {appid: int(one.id) for appid, one in named.items()}
@@ -83,7 +90,9 @@ class World:
         """Put back what a knock may have changed: teams, states and names of mini programs."""
         with hosts.database(self.app) as session:
             session.execute(delete(AuthorizerRole))
-            rows = [{"authorizer_id": self._keys[one.appid], "role": role} for one in (SHOP, OTHER) for role in OURS]
+            rows = [
+                {"authorizer_id": self._keys[one.appid], "role": role} for one in (SHOP, OTHER) for role in self._team
+            ]
             rows.append({"authorizer_id": self._keys[FOREIGN.appid], "role": THEIRS})
             session.execute(insert(AuthorizerRole), rows)
             for one in session.execute(select(Authorizer)).scalars():
@@ -138,7 +147,7 @@ class World:
         """Return somebody's browser, logged in."""
         if person not in self._clients:
             client = self.app.test_client()
-            self._clients[person] = client if person == "anonymous" else hosts.login(client, person)
+            self._clients[person] = client if person in STRANGERS else hosts.login(client, person)
         return self._clients[person]
 
     def _code(self, session: Session, program: Any, who: Actor, name: str) -> Code:
@@ -204,6 +213,22 @@ class World:
                 granted = security.add_permission_view_menu("menu_access", name)
                 security.add_permission_role(role, granted)
             security.add_user("menus", "Menus", "Test", "menus@example.org", role, password="menus")
+
+    def _add_inactive_manager(self) -> None:
+        with self.app.app_context():
+            security = self.app.extensions["appbuilder"].sm
+            role = security.find_role(MANAGER.name)
+            user = security.add_user("inactive", "Inactive", "Test", "in@example.org", role, password="inactive")
+            user.active = False
+            security.update_user(user)
+
+    def _let_the_public_read(self) -> None:
+        with self.app.app_context():
+            security = self.app.extensions["appbuilder"].sm
+            role = security.find_role(PUBLIC)
+            for view_menu, names in VIEWER.grants:
+                for name in names:
+                    security.add_permission_role(role, security.find_permission_view_menu(name, view_menu))
 
 
 def filled(shape: Any, things: dict[str, str]) -> Any:

@@ -12,10 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-PEOPLE = ("anonymous", "nobody", "menus", "viewer", "creator", "manager", "admin")
+PEOPLE = ("anonymous", "inactive", "public", "nobody", "menus", "viewer", "creator", "manager", "admin")
 """
-``nobody`` has a role that holds nothing, ``menus`` one that holds menu access only; ``viewer``, ``creator`` and
-``manager`` our three roles, ``admin`` the host's.
+``inactive`` was a manager and is still logged in. ``public`` has not logged in, at a host whose public role may do
+what a viewer may and is on the team; everywhere else that role holds nothing. ``nobody`` has a role that holds nothing,
+``menus`` one that holds menu access only; ``viewer``, ``creator`` and ``manager`` our three roles, ``admin`` the host's.
 """
 
 _PREFIXES = (
@@ -79,21 +80,24 @@ class Route:
 
 
 # A page sends a stranger to the login (302) and refuses who may not (403); REST says 401 and 403.
-READS, MAKES, MANAGES = "302 403 403 200 200 200 200", "302 403 403 403 200 200 200", "302 403 403 403 403 200 200"
-READS_AND_IS_LED_ON = "302 403 403 302 302 302 302"
-MAKES_AND_IS_LED_ON, MANAGES_AND_IS_LED_ON = "302 403 403 403 302 302 302", "302 403 403 403 403 302 302"
+READS = "302 302 200 403 403 200 200 200 200"
+MAKES = "302 302 302 403 403 403 200 200 200"
+MANAGES = "302 302 302 403 403 403 403 200 200"
+READS_AND_IS_LED_ON = "302 302 302 403 403 302 302 302 302"
+MAKES_AND_IS_LED_ON = "302 302 302 403 403 403 302 302 302"
+MANAGES_AND_IS_LED_ON = "302 302 302 403 403 403 403 302 302"
 REST_READS, REST_MAKES, REST_MANAGES = (
-    "401 403 403 200 200 200 200",
-    "401 403 403 403 200 200 200",
-    "401 403 403 403 403 200 200",
+    "401 401 200 403 403 200 200 200 200",
+    "401 401 401 403 403 403 200 200 200",
+    "401 401 401 403 403 403 403 200 200",
 )
-REST_READS_WHAT_IS_NOT_THERE = "401 403 403 404 404 404 404"
-GETS_NOTHING_BACK = "302 403 403 403 403 204 204"
-REST_MAKES_NEW = "401 403 403 403 201 201 201"
-READS_WHAT_IS_NOT_THERE = "302 403 403 404 404 404 404"
-MANAGES_WHAT_IS_NOT_THERE = "302 403 403 403 403 404 404"
-MACHINES = "403 403 403 403 403 403 403"
-FREE = "200 200 200 200 200 200 200"
+REST_READS_WHAT_IS_NOT_THERE = "401 401 404 403 403 404 404 404 404"
+GETS_NOTHING_BACK = "302 302 302 403 403 403 403 204 204"
+REST_MAKES_NEW = "401 401 401 403 403 403 201 201 201"
+READS_WHAT_IS_NOT_THERE = "302 302 404 403 403 404 404 404 404"
+MANAGES_WHAT_IS_NOT_THERE = "302 302 302 403 403 403 403 404 404"
+MACHINES = "403 403 403 403 403 403 403 403 403"
+FREE = "200 200 200 200 200 200 200 200 200"
 
 CODE = {
     "appid": "{appid}",

@@ -14,7 +14,7 @@ from fab_minicode import permissions
 from fab_minicode.models import AuthorizerRole
 from fab_minicode.permissions import ROLES, menus_of
 from tests import hosts
-from tests.people import FOREIGN, FOREIGN_WORD, NOWHERE, World, names_something, text_of, told
+from tests.people import FOREIGN, FOREIGN_WORD, NOWHERE, World, filled, names_something, text_of, told
 from tests.routes import FREE, MACHINES, PEOPLE, ROUTES
 
 TEAM = ("viewer", "creator", "manager")
@@ -43,9 +43,19 @@ def test_every_route_of_ours_has_a_row_and_every_row_a_route(app):
 
 
 def test_everybody_gets_in_where_the_table_says_and_nowhere_else_and_reads_nothing_foreign(world):
+    assert [] == wrong_answers(world, [person for person in PEOPLE if person != "public"])
+
+
+def test_who_has_not_logged_in_gets_in_where_the_hosts_public_role_may_and_nowhere_else(app):
+    assert [] == wrong_answers(World(app, is_public=True), ["public"])
+
+
+def wrong_answers(world, people):
+    """Say where these people are answered otherwise than the table says, or read something foreign."""
     wrong = []
     for route in ROUTES:
-        for person, expected in route.expected().items():
+        for person in people:
+            expected = route.expected()[person]
             things = world.own if route.method == "GET" else world.fresh()
             answer = world.knock(person, route, things)
             is_page = not route.rule.startswith(("/api/", "/minicode/collect", "/minicode/wechat"))
@@ -56,8 +66,7 @@ def test_everybody_gets_in_where_the_table_says_and_nowhere_else_and_reads_nothi
                 wrong.append(f"{route.method} {route.rule} tells {person} of the foreign team")
             if route.method != "GET" and expected < 400:
                 world.settle()
-
-    assert [] == wrong
+    return wrong
 
 
 def test_what_is_foreign_is_answered_like_what_does_not_exist(world):
@@ -195,20 +204,42 @@ def test_the_hosts_own_actions_and_downloads_do_not_reach_our_rows(world):
             assert 404 == admin.post(f"/minicode/{view}/{address}", data=body, headers=headers).status_code
 
 
-def test_a_person_who_is_made_inactive_is_a_stranger_with_the_next_request(world):
-    world.client("manager")
-    with world.app.app_context():
-        security = world.app.extensions["appbuilder"].sm
-        user = security.find_user(username="manager")
+def make_inactive(app, name):
+    with app.app_context():
+        security = app.extensions["appbuilder"].sm
+        user = security.find_user(username=name)
         user.active = False
         security.update_user(user)
+
+
+def test_a_person_who_is_made_inactive_is_a_stranger_with_the_next_request(world):
+    world.client("manager")
+    make_inactive(world.app, "manager")
     wrong = []
     for route in HAS_PEOPLE:
-        expected, found = route.expected()["anonymous"], world.knock("manager", route, world.own).status_code
+        expected, found = route.expected()["inactive"], world.knock("manager", route, world.own).status_code
         if found != expected:
             wrong.append(f"{route.method} {route.rule}: {found}, expected {expected}")
 
     assert [] == wrong
+
+
+def test_the_token_of_a_person_who_is_made_inactive_opens_nothing_from_the_next_request_on(world):
+    client = world.app.test_client()
+    headers = hosts.bearer(client, "manager")
+
+    assert 200 == client.get("/api/v1/minicode/codes/", headers=headers).status_code
+
+    make_inactive(world.app, "manager")
+    before, wrong = world.contents(), []
+    for route in (one for one in HAS_PEOPLE if one.is_rest):
+        sent = {} if route.sent is None else {"json": filled(route.sent, world.own)}
+        answer = client.open(filled(route.address, world.own), method=route.method, headers=headers, **sent)
+        if (401, "not_logged_in") != (answer.status_code, answer.get_json().get("error", {}).get("code")):
+            wrong.append(f"{route.method} {route.rule}: {answer.status_code} {answer.get_json()}")
+
+    assert [] == wrong
+    assert before == world.contents()
 
 
 def test_a_role_that_ends_in_mid_session_ends_its_rights(app, client):
