@@ -16,7 +16,8 @@ PEOPLE = ("anonymous", "inactive", "public", "nobody", "menus", "viewer", "creat
 """
 ``inactive`` was a manager and is still logged in. ``public`` has not logged in, at a host whose public role may do
 what a viewer may and is on the team; everywhere else that role holds nothing. ``nobody`` has a role that holds nothing,
-``menus`` one that holds menu access only; ``viewer``, ``creator`` and ``manager`` our three roles, ``admin`` the host's.
+``menus`` one that holds menu access only; ``viewer``, ``creator`` and ``manager`` our three roles, ``admin`` the host's
+one.
 """
 
 _PREFIXES = (

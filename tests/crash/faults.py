@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
 from sqlalchemy import create_engine, text
 
-from tests import hosts
+from tests import databases, hosts
 from tests.postgresql import Cluster
 
 _DISK_BYTES = 24 * 1024 * 1024
@@ -78,13 +77,13 @@ def _write_until_full(out: Any, piece: bytes) -> None:
 
 @contextmanager
 def small_disk() -> Iterator[pathlib.Path]:
-    """A file system of some megabytes; the test is skipped where this user may not mount one."""
+    """A file system of some megabytes; where this user may not mount one, that is missing."""
     disk = pathlib.Path(tempfile.mkdtemp(prefix="minicode-disk-"))
     command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "tmpfs", str(disk)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+            databases.missing("a disk that can be filled", f"run as root, who may mount one ({done.stderr.strip()})")
         yield disk
         subprocess.run(["umount", "--lazy", str(disk)], check=False)
     finally:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -189,6 +190,15 @@ def test_everybody_is_told_to_come_again_and_it_works_again(place, sandbox):
 
     assert (202, ENOUGH_TO_GROW_A_TABLE) == (again.status_code, again.get_json()["accepted"])
     assert 0 == sandbox.count(IMAGE_A)
+
+
+@pytest.mark.parametrize("ci, outcome", [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_a_disk_that_cannot_be_mounted_is_passed_over_by_hand_only(monkeypatch, ci, outcome):
+    refused = subprocess.CompletedProcess((), 32, "", "mount: permission denied")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: refused)
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome, match="permission denied"), faults.small_disk():
+        pass
 
 
 # ------------------------------------------------------------------------------------------------- making a code
