@@ -1,22 +1,30 @@
 """
 WeChat goes wrong in every way we know of, and a code ends in the right state: how often WeChat was asked, whether the
-reservation stays, that no secret is told. Own AppID and AppSecret, both databases.
+reservation stays, that no secret is told. By the mini program's own AppID and AppSecret and by what it granted to the
+third-party platform, on both databases.
 """
 
 import logging
 import time
+from dataclasses import replace
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from fab_minicode import authorizers, codes
-from fab_minicode.models import Base, Code
-from fab_minicode.sandbox import SAMPLE_APPS
+from fab_minicode.authorization import Completion
+from fab_minicode.component_tokens import place_of_ticket, take_ticket
+from fab_minicode.models import Authorizer, Base, Code
+from fab_minicode.pushes import note_code
+from fab_minicode.sandbox import SAMPLE_APPS, Sandbox
 from fab_minicode.tokens import Tokens
 from fab_minicode.vault import Secret, Vault
 from fab_minicode.wechat.client import WeChatClient
+from fab_minicode.wechat.component import AUTHORIZER_LIST, AUTHORIZER_TOKEN, Platform
+from fab_minicode.wechat.component import TOKEN as COMPONENT_TOKEN
 from tests.stories import NOW, WANG, draft
+from tests.third_party import COMPONENT, PLATFORM
 
 APP = SAMPLE_APPS[0]
 STABLE = "/cgi-bin/stable_token"
@@ -30,26 +38,38 @@ ENDPOINTS = {
 class Desk:
     """One person with one mini program: makes codes and looks at what came of them."""
 
+    credential, token_endpoint = "secret", STABLE
+    # WeChat hands out the same token first; only by force another one.
+    renewals_of_a_refused_token = 2
+
     def __init__(self, session, sandbox):
         self.session, self.sandbox = session, sandbox
-        vault = Vault([Fernet.generate_key().decode()])
+        self.vault = Vault([Fernet.generate_key().decode()])
         self.client = WeChatClient(
             sandbox.url, connect_seconds=2, read_seconds=2, total_seconds=4, sleep=lambda _: None
         )
-        self.tokens = Tokens(session.get_bind(), vault, self.client)
+        platform = Platform(COMPONENT, Secret(PLATFORM.secret))
+        self.tokens = Tokens(session.get_bind(), self.vault, self.client, platform=platform)
+        self.connect()
+        self.token = self.tokens.of(APP.appid, now=NOW)
+        self.tokens_before = sandbox.count(self.token_endpoint)
+
+    def connect(self):
         authorizers.connect_with_secret(
-            session,
+            self.session,
             appid=APP.appid,
             secret=Secret(APP.secret),
             nick_name="山间咖啡",
             actor=WANG,
             now=NOW,
             client=self.client,
-            vault=vault,
+            vault=self.vault,
         )
-        session.commit()
-        self.token = self.tokens.of(APP.appid, now=NOW)
-        self.tokens_before = sandbox.count(STABLE)
+        self.session.commit()
+
+    def secrets(self):
+        """What no log and no row may hold."""
+        return [APP.secret, self.token.reveal()]
 
     def make(self, kind="wxacode", name="a"):
         code = codes.plan(
@@ -68,15 +88,53 @@ class Desk:
         return self.sandbox.count(ENDPOINTS[kind])
 
     def asked_tokens(self):
-        return self.sandbox.count(STABLE) - self.tokens_before
+        return self.sandbox.count(self.token_endpoint) - self.tokens_before
 
     def reserved(self):
         return codes.quota(self.session, APP.appid).used
 
 
+class PlatformDesk(Desk):
+    """The same for a mini program that authorised the third-party platform: its tokens are the platform's to renew."""
+
+    credential, token_endpoint = "component", AUTHORIZER_TOKEN
+    renewals_of_a_refused_token = 1
+
+    def connect(self):
+        engine, world = self.session.get_bind(), self.sandbox.platform
+        sealed = self.vault.seal(Secret(world.next_ticket()), place_of_ticket(COMPONENT))
+        with engine.begin() as connection:
+            take_ticket(connection, COMPONENT, sealed, created_at=NOW, now=NOW)
+            code = Secret(self.sandbox.world.authorize(APP.appid, (17,)))
+            digest = note_code(connection, code, vault=self.vault, now=NOW, appid=APP.appid)
+        Completion(engine, self.vault, self.client, self.tokens).complete(digest, now=NOW, wait=True)
+
+    def secrets(self):
+        world = self.sandbox.platform
+        granted = [one.refresh_token for one in world.granted.values()]
+        return [PLATFORM.secret, self.token.reveal(), world.ticket, *world.tokens, *granted]
+
+
+DESKS = (Desk, PlatformDesk)
+
+
 @pytest.fixture
-def desk(session, sandbox):
-    return Desk(session, sandbox)
+def sandbox():
+    with Sandbox(SAMPLE_APPS, platform=replace(PLATFORM)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(params=DESKS, ids=lambda desk: desk.credential)
+def desk(request, session, sandbox):
+    return request.param(session, sandbox)
+
+
+def test_each_desk_works_by_its_own_credential(desk, sandbox, session):
+    assert desk.credential == session.execute(select(Authorizer.credential)).scalar_one()
+    assert "ready" == desk.make().state
+    assert {"secret": (1, 0), "component": (0, 0)}[desk.credential] == (
+        sandbox.count(STABLE), sandbox.count(AUTHORIZER_TOKEN),
+    )  # fmt: skip
 
 
 # After these WeChat may have made the code: (fault, value).
@@ -156,7 +214,7 @@ def test_a_token_refused_once_is_refreshed_once_and_the_code_is_made(desk, sandb
     sandbox.fault("errcode", ENDPOINTS["wxacode"], value=errcode)
 
     assert ("ready", 2, 1) == (desk.make().state, desk.asked(), sandbox.app(APP.appid).ac_used)
-    assert 2 == desk.asked_tokens()  # the same token again, then another by force
+    assert desk.renewals_of_a_refused_token == desk.asked_tokens()
 
 
 @pytest.mark.parametrize("errcode", [40001, 40014, 42001])
@@ -165,7 +223,7 @@ def test_tokens_refused_for_ever_end_after_one_refresh_and_one_retry(desk, sandb
     code = desk.make()
 
     assert ("failed", errcode, 2, 0) == (code.state, code.error_code, desk.asked(), desk.reserved())
-    assert 2 == desk.asked_tokens()
+    assert desk.renewals_of_a_refused_token == desk.asked_tokens()
 
 
 def test_a_token_that_really_died_is_replaced_without_force(desk, sandbox):
@@ -182,14 +240,28 @@ def test_wechat_away_makes_nothing(desk):
     assert code.error_message
 
 
+WAYS_TO_A_TOKEN = [
+    (Desk, STABLE),
+    *((PlatformDesk, path) for path in (COMPONENT_TOKEN, AUTHORIZER_LIST, AUTHORIZER_TOKEN)),
+]
+
+
+@pytest.mark.parametrize("desk, endpoint", WAYS_TO_A_TOKEN, indirect=["desk"], ids=str)
 @pytest.mark.parametrize("spoil", [("timeout", 30), ("html", 500), ("empty", None), ("errcode", 40164)], ids=str)
-def test_without_a_token_nothing_is_asked_for(desk, sandbox, session, spoil):
-    session.execute(text("DELETE FROM minicode_tokens"))
-    session.commit()
-    sandbox.fault(spoil[0], STABLE, value=spoil[1])
+def test_without_a_token_nothing_is_asked_for(desk, sandbox, session, endpoint, spoil):
+    forget_tokens(session)
+    before = sandbox.count(endpoint)
+    sandbox.fault(spoil[0], endpoint, value=spoil[1])
     code = desk.make()
 
     assert ("failed", 0, 0) == (code.state, desk.asked(), desk.reserved())
+    assert sandbox.count(endpoint) > before
+
+
+def forget_tokens(session):
+    """A platform then finds the refresh token in WeChat's list."""
+    session.execute(text("DELETE FROM minicode_tokens"))
+    session.commit()
 
 
 @pytest.mark.parametrize("spoil", [*UNKNOWN, ("errcode", 40001), ("errcode", 40013), ("errcode", 45009)], ids=str)
@@ -200,17 +272,16 @@ def test_no_failure_tells_a_secret_in_a_log_or_a_row(desk, sandbox, session, cap
     caplog.set_level(logging.DEBUG, "sqlalchemy.engine")
     sandbox.fault(fault, ENDPOINTS["wxacode"], value=value, times=None)
     desk.make()
-    session.execute(text("DELETE FROM minicode_tokens"))
-    session.commit()
+    forget_tokens(session)
     sandbox.clear_faults()
-    sandbox.fault(fault, STABLE, value=value, times=None)
+    for endpoint in (STABLE, AUTHORIZER_TOKEN):
+        sandbox.fault(fault, endpoint, value=value, times=None)
     desk.make(name="b")
     tables = [table for table in Base.metadata.sorted_tables if table.name.startswith("minicode_")]
     told = caplog.text + str([list(session.execute(table.select())) for table in tables])
     told += "".join(f"{record.msg} {record.args}" for record in caplog.records)
 
-    assert APP.secret not in told
-    assert desk.token.reveal() not in told
+    assert not [secret for secret in desk.secrets() if secret in told]
     assert session.get(Code, 1).error_message
 
 
