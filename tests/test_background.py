@@ -9,13 +9,18 @@ import time
 import pytest
 from sqlalchemy import select, text
 
+from fab_minicode.models import Authorizer
 from fab_minicode.models.acquisition import COUNTED, StoredEvent
+from fab_minicode.runtime import EXTENSION
+from fab_minicode.sandbox import SAMPLE_APPS
+from fab_minicode.settings import SETTINGS as SETTINGS_TABLE
 from fab_minicode.settings import read_settings
 from fab_minicode.views.background import RollUpThread
 from fab_minicode.views.collect import ROLL_UP
 from tests import collect_app, databases, hosts
 
 SETTINGS = read_settings({"FAB_MINICODE_ROLLUP_SECONDS": 0.1})
+PROMISED_SECONDS = 10
 NATIVE = f"/minicode/collect/v1/{collect_app.KEY}"
 
 
@@ -57,6 +62,49 @@ def test_an_accepted_event_is_counted_soon(app):
     wait(lambda: states(hosts.engine_of(app)) == [COUNTED])
     assert 1 == client.post(NATIVE, json={"events": [visit("b")]}).get_json()["accepted"]
     wait(lambda: states(hosts.engine_of(app)) == [COUNTED] * 2)
+
+
+@pytest.fixture(params=databases.KINDS)
+def ready_made(request, tmp_path, sandbox):
+    """A host that sets nothing about counting."""
+    app = hosts.make_host(
+        hosts.copy_of_template(request.param, tmp_path),
+        FAB_MINICODE_WECHAT_API_URL=sandbox.url,
+        FAB_MINICODE_ROLLUP=default_of("ROLLUP"),
+    )
+    hosts.connect(app)
+    yield app
+    app.extensions[ROLL_UP].stop()
+    wait(lambda: not threads())
+    hosts.close(app)
+
+
+def default_of(name):
+    return next(setting.default for setting in SETTINGS_TABLE if setting.name == name)
+
+
+def test_with_the_default_settings_an_accepted_event_is_in_the_numbers_within_ten_seconds(ready_made):
+    client, appid = ready_made.test_client(), SAMPLE_APPS[0].appid
+    headers, zone = hosts.bearer(client, "viewer"), ready_made.extensions[EXTENSION].settings.zone
+    with hosts.database(ready_made) as session:
+        key = session.execute(select(Authorizer.collect_key)).scalar_one()
+
+    def users():
+        today = dt.datetime.now(zone).date()
+        # Midnight may pass meanwhile.
+        window = {"since": str(today - dt.timedelta(days=1)), "until": str(today)}
+        asks = {"appid": appid, "metrics": ["users"], "window": window}
+        return client.post("/api/v1/minicode/analysis/query", json=asks, headers=headers).get_json()["totals"]["users"]
+
+    # The first one starts the thread, the others find it at any point of its pause.
+    for number in range(1, 4):
+        sent = client.post(f"/minicode/collect/v1/{key}", json={"events": [visit(f"device-{number}")]})
+        accepted = time.monotonic()
+
+        assert 1 == sent.get_json()["accepted"]
+        while users() < number:
+            assert time.monotonic() - accepted < PROMISED_SECONDS
+            time.sleep(0.1)
 
 
 def test_any_first_request_starts_one_thread(app):
