@@ -2,11 +2,13 @@
 Answers against a brute-force recount: random mini programs, random questions, any order of arrival, both databases.
 
 ``MINICODE_QUESTIONS`` sets how many questions are asked of each database (default 1000), ``MINICODE_SEED`` where the
-random worlds begin.
+random worlds begin; the databases have other ones each. A test's name ends with its database and its seed: the same
+name and the same two settings are the same world and questions again.
 """
 
 from __future__ import annotations
 
+import collections
 import datetime as dt
 import os
 import random
@@ -18,7 +20,7 @@ from fab_minicode.acquisition import attributions, doubts, query
 from fab_minicode.acquisition.metrics import ATTRIBUTIONS
 from fab_minicode.acquisition.question import from_args, parse, to_args
 from fab_minicode.acquisition.rollup import roll_up
-from tests import worlds
+from tests import databases, worlds
 from tests.events import store
 from tests.recount import Recount, World, in_order
 from tests.recount_visitors import People
@@ -26,6 +28,8 @@ from tests.recount_visitors import People
 QUESTIONS = int(os.environ.get("MINICODE_QUESTIONS", "1000"))
 SEED = int(os.environ.get("MINICODE_SEED", "1"))
 PER_WORLD = 100
+WORLDS = max(1, QUESTIONS // PER_WORLD)
+SEEDS = [(kind, SEED + place * WORLDS + n) for place, kind in enumerate(databases.KINDS) for n in range(WORLDS)]
 NOW = dt.datetime(2026, 11, 20, 9, 30, tzinfo=dt.timezone.utc)
 
 
@@ -60,10 +64,10 @@ def counted_world(engine, chance, number):
     return appid, codes, settings, world
 
 
-@pytest.mark.parametrize("number", range(SEED, SEED + max(1, QUESTIONS // PER_WORLD)))
-def test_answers_are_what_a_recount_of_single_events_gives(engine, number):
-    chance = random.Random(number)
-    appid, codes, settings, world = counted_world(engine, chance, number)
+@pytest.mark.parametrize("database_url, seed", SEEDS, indirect=["database_url"])
+def test_answers_are_what_a_recount_of_single_events_gives(engine, seed):
+    chance = random.Random(seed)
+    appid, codes, settings, world = counted_world(engine, chance, seed)
     authorizer_id = next(iter(world.last)).authorizer_id
     world.aliases.update(worlds.aliases(engine, chance, authorizer_id))
     recount, saved = Recount(world, NOW), worlds.segments(engine, authorizer_id)
@@ -75,17 +79,23 @@ def test_answers_are_what_a_recount_of_single_events_gives(engine, number):
         with engine.connect() as connection:
             answer = query.answer(connection, question, settings=settings, now=NOW).as_json()
             if place % 4 == 0:
-                assert answer["totals"] == recounted_by_sql(connection, question, settings), asked
+                assert answer["totals"] == recounted_by_sql(connection, question, settings), (seed, asked)
             if place % 10 == 0:
                 compare_side_by_side(connection, recount, asked, settings)
         expected = recount.answer(asked)
-        previous = answer["previous"]
+        before = answer["previous"]
+        previous = before and {name: before[name] for name in ("rows", "totals")}
 
-        assert expected["totals"] == answer["totals"], asked
-        assert expected["rows"] == answer["rows"], asked
-        assert expected["others"] == answer["others"], asked
-        assert expected["previous"] == (previous and {name: previous[name] for name in ("rows", "totals")}), asked
+        assert expected["totals"] == answer["totals"], (seed, asked)
+        assert expected["rows"] == answer["rows"], (seed, asked)
+        assert expected["others"] == answer["others"], (seed, asked)
+        assert expected["previous"] == previous, (seed, asked)
         assert question == from_args(to_args(question)) == parse(question.as_json())
+
+
+def test_no_two_worlds_have_the_same_seed():
+    assert len(databases.KINDS) * WORLDS == len({seed for _, seed in SEEDS})
+    assert dict.fromkeys(databases.KINDS, WORLDS) == collections.Counter(kind for kind, _ in SEEDS)
 
 
 def recounted_by_sql(connection, question, settings):
