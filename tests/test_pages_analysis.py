@@ -404,6 +404,21 @@ def test_a_chart_that_does_not_suit_says_what_it_needs(reader, busy_shop, chart,
     assert said in get(reader, asked(**changed), chart=chart, stack="stacked")
 
 
+def test_a_chart_that_stood_there_by_itself_makes_way_for_the_one_that_suits_the_next_question(reader, busy_shop):
+    shown = get(reader, asked())
+    fields = {"form": "1", "appid": stories.APPID, "metric": "users", "window": "7", "granularity": "total"}
+    fields |= {"split": "utm_source", "natural": re.search(r'name="natural" value="(\w+)"', shown)[1]}
+    led = reader.get(PAGE, query_string={**fields, "chart": "line"}).location
+    wished = reader.get(PAGE, query_string={**fields, "chart": "bubble"}).location
+
+    assert "line" == fields["natural"] == payload(shown)["chart"]
+    assert "chart=" not in led
+    assert "bar" == payload(reader.get(led).text)["chart"]
+    assert "chart=bubble" in wished
+    beside = get(reader, asked(), beside="1")
+    assert "A line needs" not in beside
+
+
 def test_visits_are_stacked_and_people_are_not(reader, busy_shop):
     visits = payload(get(reader, asked(dimensions=["utm_source"], metrics=["visits"]), chart="column", stack="share"))
     people = payload(get(reader, asked(dimensions=["utm_source"], metrics=["users"]), chart="column", stack="share"))

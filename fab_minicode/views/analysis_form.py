@@ -105,10 +105,16 @@ def read_form(fields: MultiDict[str, str], *, appid: str) -> Form:
 
 
 def looks(form: Form, fields: MultiDict[str, str]) -> Form:
-    """Return the form with how a query string wants its answer to look: chart, stack, all attributions, order."""
+    """
+    Return the form with how a query string wants its answer to look: chart, stack, all attributions, order.
+
+    A form always says which chart is chosen; the one that stood there by itself (``natural``) is nobody's wish, so that
+    another question gets the chart that suits it.
+    """
+    chart = known(fields.get("chart"), words.CHARTS, "")
     return replace(
         form,
-        chart=known(fields.get("chart"), words.CHARTS, ""),
+        chart="" if chart == fields.get("natural") else chart,
         stack=known(fields.get("stack"), words.STACKS, ""),
         beside=fields.get("beside") == "1" or fields.get("attribution") == BESIDE,
         sort=fields.get("sort", ""),

@@ -68,6 +68,7 @@ class Page:
         numbers: The totals.
         table: The rows.
         chart: Kind of chart that is shown.
+        natural: Kind that is shown unless somebody wishes another.
         chart_problem: Why it cannot be drawn.
         chart_note: What the chart leaves out.
         can_stack: Whether columns stand beside one another that could stand on one another.
@@ -102,6 +103,7 @@ class Page:
     numbers: tuple[Number, ...] = ()
     table: Table = field(default_factory=Table)
     chart: str = "table"
+    natural: str = "table"
     chart_problem: str = ""
     chart_note: str = ""
     can_stack: bool = False
@@ -253,6 +255,7 @@ def drawn(reader: Reader, form: Form, question: Json, answer: Json, links: list[
     how = charts.Drawn(kind, stack, title_of(question))
     return {
         "chart": kind,
+        "natural": charts.chosen(question, "", len(answer["rows"])),
         "chart_problem": problem,
         "chart_note": charts.note(answer, kind, stack),
         "can_stack": can_stack,

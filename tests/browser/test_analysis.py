@@ -39,6 +39,9 @@ def test_changes_are_answered_in_place_and_back_brings_them_back(visit):
     page.locator("#mca-split-1").select_option("utm_source")
     expect(page.locator("#mca-table thead")).to_contain_text("Ad source")
     expect(page.locator("#mca-split-1")).to_be_focused()
+    # The line that stood there has no place for a ranking: bars take it.
+    expect(page.locator("#mca-chart-bar")).to_be_checked()
+    expect(page.locator("#mca-chart")).to_be_visible()
     page.locator("#mca-window").select_option("30")
     expect(page.locator("#mca-headline strong").first).not_to_have_text(before)
     assert (["utm_source"], ["last_30"]) == (asked(page)["by"], asked(page)["window"])
