@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import html
 import re
+from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import select
@@ -198,17 +199,23 @@ def printed(app, shop):
     return manager
 
 
-def test_the_users_of_a_code_lead_to_them_and_nobody_is_no_link(app, printed):
+def test_the_users_of_a_code_lead_to_its_analysis_and_to_them_and_nobody_is_no_link(app, printed):
     with hosts.database(app) as session:
         code = session.execute(select(Code).where(Code.name != "nobody")).scalar_one()
         nobody = session.execute(select(Code).where(Code.name == "nobody")).scalar_one()
-    (listed,) = numbers(printed, f"{CODES}/list/")
+    listed = {said: (link, number) for link, said, number in numbers(printed, f"{CODES}/list/")}
     (shown,) = numbers(printed, f"{CODES}/show/{code.id}")
-    page = read(printed, listed[0])
+    page = read(printed, shown[0])
+    address, number = listed["Analysis of “Poster at gate 1”"]
 
-    assert listed == shown
-    assert ("Who are they: 2 people, Poster at gate 1", "2") == listed[1:]
-    assert (2, 2) == behind(printed, listed[0])
+    assert {"2", "0"} == {number for _, number in listed.values()}
+    assert "2" == number
+    assert "where=code" in address
+    assert f"#{code.id}" in unquote(address)
+    assert "<strong>2</strong>" in printed.get(address).text
+    assert address in read(printed, f"{CODES}/show/{code.id}").links
+    assert ("Who are they: 2 people, Poster at gate 1", "2") == shown[1:]
+    assert (2, 2) == behind(printed, shown[0])
     assert "Code is Poster at gate 1" in " ".join(page.text.split())
     assert [] == numbers(printed, f"{CODES}/show/{nobody.id}")
 

@@ -102,7 +102,7 @@ class MinicodeCodesView(GhostsMixin, ModelView):
             "browsing": browsing,
             "found": found,
             "users": self._users(may, found.rows, at) if users is None else users,
-            "people_url": people_url,
+            "code_url": code_url,
             "words": code_words,
         }
         headline = None
@@ -151,6 +151,7 @@ class MinicodeCodesView(GhostsMixin, ModelView):
             adopted=ghost_list.adopted_by(self.db, code),
             users=self._users(may, [code], at).get(code.id, 0),
             people_url=people_url,
+            code_url=code_url(code) if may.analyse else "",
             confirm=ConfirmForm(),
             **shared,
         )
@@ -264,6 +265,19 @@ def headline_url(appid: str) -> str:
         "appid": appid,
         "metrics": ["users"],
         "filters": [{"dimension": "utm_source", "op": "set"}],
+        "window": {"last_days": 7},
+        "granularity": "day",
+        "compare": "previous",
+    }
+    return f"{url_for('MinicodeAnalysisView.analysis')}?{urlencode(to_args(parse(question)), doseq=True)}"
+
+
+def code_url(code: Code) -> str:
+    """Return the address of the analysis of one code, day by day, beside the week before."""
+    question = {
+        "appid": code.authorizer.appid,
+        "metrics": ["users", "new_users", "visits"],
+        "filters": [{"dimension": "code", "op": "eq", "value": code.id}],
         "window": {"last_days": 7},
         "granularity": "day",
         "compare": "previous",

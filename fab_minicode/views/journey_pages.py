@@ -18,6 +18,7 @@ from flask.typing import ResponseReturnValue
 from fab_minicode.acquisition.doubts import Recount
 from fab_minicode.errors import InvalidInput
 from fab_minicode.models import Authorizer
+from fab_minicode.questions import FUNNEL
 from fab_minicode.runtime import now, runtime
 from fab_minicode.views import scope_form
 from fab_minicode.views.analysis_answer import Json, Reader, value_cell
@@ -96,6 +97,7 @@ class JourneyPages(SavedQuestionPages, AnalysisPages):
             url=url,
             programs=listed,
             form=asked.form,
+            has_steps=journey.kind == FUNNEL,
             problems=problems,
             answer=answer,
             empty=empty,

@@ -80,13 +80,22 @@ def _summary(shown: Shown, answer: Mapping[str, Any]) -> str:
 
 def _more(asked: Asked) -> dict[str, Any]:
     own = asked.form.days
-    return {"starts": STARTS, "days": {own: own, **DAYS} if own not in DAYS else DAYS, "heat": heat}
+    return {"starts": STARTS, "days": {own: own, **DAYS} if own not in DAYS else DAYS, "heat": heat, "hottest": hottest}
 
 
-def heat(cell: Mapping[str, int]) -> int:
-    """Return the shade of a cell, 0 (nobody) to ``HEATS``: by the square root, because most shares are small."""
-    share = cell["users"] / cell["of"] if cell["of"] else 0
-    return min(HEATS, -int(-(share**0.5) * HEATS // 1))
+def hottest(answer: Mapping[str, Any]) -> float:
+    """Return the largest share of a table (0 to 1), which has its darkest shade."""
+    lines = [answer["totals"], *answer["rows"], *([answer["others"]] if answer["others"] else [])]
+    return max((_share(cell) for line in lines for cell in line["returned"] if cell), default=0.0)
+
+
+def heat(cell: Mapping[str, int], most: float) -> int:
+    """Return the shade of a cell, 0 (nobody) to ``HEATS`` (the table's ``most``); few are told apart, too."""
+    return min(HEATS, -int(-((_share(cell) / most) ** 0.5) * HEATS // 1)) if most else 0
+
+
+def _share(cell: Mapping[str, int]) -> float:
+    return cell["users"] / cell["of"] if cell["of"] else 0.0
 
 
 def _asked(appid: str) -> Asked:
