@@ -205,3 +205,25 @@ def test_the_sql_that_counts_again_is_one_press_away(visit, kind, language, scri
         page.locator("#mca-question-fold > summary").click()
         page.locator("#mca-window").select_option("14")
         expect(page.locator("#mca-recount pre")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("kind", "number"), [("funnel", "Who are they: 3 people, step 2"), ("retention", "100%")])
+def test_a_number_leads_to_its_people_by_keyboard_and_is_printed_plain(visit, kind, number):
+    page = visit("creator")
+    page.goto(ASKS[kind])
+    live(page)
+    link = page.get_by_role("link", name=number).first
+    looks = "one => { const style = getComputedStyle(one); return [style.textDecorationLine, style.color]; }"
+    ink = page.locator("#mca-result td").first.evaluate("one => getComputedStyle(one).color")
+
+    assert ["underline", ink] == link.evaluate(looks)
+    page.emulate_media(media="print")
+    assert "none" == link.evaluate(looks)[0]
+    page.emulate_media(media="screen")
+    link.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Who are they")
+    expect(page.locator(".mc-big")).to_have_text({"funnel": "3", "retention": "6"}[kind])
+    expect(page.locator(".mca-tabs [aria-current]")).to_have_text(LABELS["en"][kind])
+    page.get_by_role("link", name="Back to the question").click()
+    expect(page.locator("#mca-result table").first).to_contain_text(SHOWS[kind])
