@@ -96,6 +96,13 @@ def test_every_number_of_a_retention_leads_to_as_many_people(shop, split, start)
             assert "Who started on several days" in shop.get(address).text
 
 
+def test_the_way_back_leads_to_the_saved_question_that_it_began_with(shop):
+    (first, *_) = numbers(shop, f"{PAGES}/funnel/?{FUNNEL}&saved=7")
+
+    assert "saved=7" in first[0]
+    assert [] != [link for link in read(shop, first[0]).links if "/funnel/" in link and "saved=7" in link]
+
+
 def test_nobody_is_no_link(shop):
     text = shop.get(f"{PAGES}/funnel/?{FUNNEL}&where=utm_source:eq:flyer").text
 

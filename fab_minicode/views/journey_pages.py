@@ -106,7 +106,7 @@ class JourneyPages(SavedQuestionPages, AnalysisPages):
             saved=saved,
             confirm=ConfirmForm(),
             cells=value_cell,
-            who=who_of(kind, asked.question) if answer else None,
+            who=who_of(kind, asked.question, saved=saved_id()) if answer else None,
             values_url=url_for(VALUES) if VALUES in current_app.view_functions else "",
             freshness=freshness_of(Reader(shown=shown, link=lambda _other: ""), answer["freshness"]) if answer else "",
             **journey.more(asked),

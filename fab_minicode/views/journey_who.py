@@ -38,7 +38,14 @@ class Who:
         return row_to_args(self.scope, row)
 
 
-def who_of(kind: QuestionKind, question: Any) -> Who:
-    """Return the links of a question's answer; none where the host has left the page of visitors out."""
+def who_of(kind: QuestionKind, question: Any, *, saved: int | None) -> Who:
+    """
+    Return the links of a question's answer; none where the host has left the page of visitors out.
+
+    Args:
+        kind: The question's.
+        question: What was asked.
+        saved: The saved question that somebody started from, for the way back.
+    """
     there = VISITORS in current_app.view_functions
-    return Who(url_for(VISITORS, kind=kind.name, **kind.write(question)) if there else "", question.scope)
+    return Who(url_for(VISITORS, kind=kind.name, **kind.write(question), saved=saved) if there else "", question.scope)

@@ -32,7 +32,7 @@ MAX_PAGE = 10**6
 _NUMBER = ("kind", "number", "group", "others", "took", "lost", "back", "row", "day")
 """Fields that say which number is meant; the others are the question's."""
 
-_OWN = ("page", "chart", "stack", "part", "saved", "recount")
+_OWN = ("page", "chart", "stack", "part", "recount")
 
 
 class MinicodeVisitorsView(AnalysisPages, BaseView):
