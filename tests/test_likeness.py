@@ -28,6 +28,8 @@ def test_one_letter_more_less_other_or_swapped_is_suggested_for_longer_words(val
         ("poster-01", "poster-02"),
         ("poster1", "poster11"),
         ("gate1a", "gate2a"),
+        ("tower-a", "tower-b"),
+        ("Lobby east B", "Lobby east C"),
         ("east", "west"),
         ("autumn", "spring"),
         ("海报", "海豹"),

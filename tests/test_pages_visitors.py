@@ -79,6 +79,8 @@ def test_who_they_are_is_as_many_as_the_number_and_leads_to_one_of_them_and_to_a
     story = read(shop, one)
 
     assert "poster" in story.text
+    back = next(link for link, text in story.links.items() if text == "Who are they")
+    assert "2 people behind Users" in " ".join(read(shop, back).text.split())
     assert 404 == shop.get(f"{PAGES}/visitors/0000-0000-0000?appid={APPID}").status_code
     rule = {"conditions": [{"kind": "did", "filters": [{"dimension": "utm_source", "op": "eq", "value": "poster"}]}]}
     fields = {"csrf_token": hosts.csrf_token(shop), "name": "Poster people", "rule": json.dumps(rule)}

@@ -3,7 +3,8 @@ Which words look as if they meant the same. Pure.
 
 Two values are alike when they differ only by case, width (full-width and half-width letters), white space, hyphens or
 underscores; or, for longer words, by one letter too many, too few, other or swapped. Words that differ in a digit are
-not alike: poster-01 and poster-02 are two posters.
+not alike, nor in a single letter that stands apart at the end: poster-01 and poster-02 are two posters, tower-a and
+tower-b two towers.
 """
 
 from __future__ import annotations
@@ -53,12 +54,19 @@ def alike(texts: Sequence[str]) -> list[Pair]:
             continue
         shapes = {key, *(key[:place] + key[place + 1 :] for place in range(len(key)))}
         others = dict.fromkeys(other for shape in sorted(shapes) for other in near.get(shape, ()))
-        target = next((best[other] for other in others if is_near(key, other)), None)
+        near_ones = (best[other] for other in others if is_near(key, other))
+        target = next((one for one in near_ones if not is_series(text, one)), None)
         if target is not None:
             pairs.append(Pair(text, target, SIMILAR))
         for shape in shapes:
             near.setdefault(shape, []).append(key)
     return pairs
+
+
+def is_series(one: str, other: str) -> bool:
+    """Whether two words are members of a series, told apart by a single letter at the end: tower-a and tower-b."""
+    (*heads, tail), (*other_heads, other_tail) = _BETWEEN.split(one), _BETWEEN.split(other)
+    return bool(heads) and heads == other_heads and tail != other_tail and len(tail) == len(other_tail) == 1
 
 
 def is_near(one: str, other: str) -> bool:

@@ -58,6 +58,9 @@
     splitLine: { show: !second, lineStyle: { color: colors.line } },
   });
 
+  const MOST_UPRIGHT = 8;
+  const isAslant = (payload, horizontal) => !horizontal && !payload.is_time && payload.labels.length > MOST_UPRIGHT;
+
   const categoryAxis = (payload, colors, { horizontal, width }) => ({
     type: "category",
     data: payload.labels.map(plain),
@@ -67,8 +70,10 @@
     axisLine: { lineStyle: { color: colors.line } },
     axisLabel: {
       color: horizontal ? colors.text : colors.muted,
-      hideOverlap: true,
-      width: horizontal ? Math.min(170, width * 0.32) : Math.max(40, width / payload.labels.length - 8),
+      // Times may leave some out, names may not: many of them stand aslant.
+      hideOverlap: payload.is_time,
+      rotate: isAslant(payload, horizontal) ? 40 : 0,
+      width: isAslant(payload, horizontal) ? 96 : horizontal ? Math.min(170, width * 0.32) : Math.max(40, width / payload.labels.length - 8),
       overflow: "truncate",
       interval: payload.is_time ? "auto" : 0,
       formatter: (_, index) => plain(payload.ticks[index]),

@@ -59,6 +59,7 @@ class MinicodeVisitorsView(AnalysisPages, BaseView):
         except InvalidInput as error:
             problems = problem_of(error)
         linked = _linked(str(authorizer.appid))
+        whole: dict[str, Any] = {**linked, **_kept()}
         rule, why_not = self._rule(number, program, at) if number and found and found.count else ("", "")
         return self.page(
             "fab_minicode/visitors.html",
@@ -75,7 +76,8 @@ class MinicodeVisitorsView(AnalysisPages, BaseView):
             why_not=why_not,
             confirm=ConfirmForm(),
             pages=0 if found is None else -(-found.count // who.PAGE),
-            address=lambda **more: url_for(".visitors", **{**linked, **_kept(), **more}),
+            address=lambda **more: url_for(".visitors", **{**whole, **more}),
+            person_url=lambda one: url_for(".visitor", pseudonym=one.pseudonym, **whole),
             question_url=_question_url(linked),
             metric_name=metric_name,
             words=words,
@@ -92,6 +94,7 @@ class MinicodeVisitorsView(AnalysisPages, BaseView):
             found = who.story(connection, int(authorizer.id), pseudonym, page=_page(), settings=settings, now=at)
         except (Missing, InvalidInput):
             abort(404)
+        linked = {**_linked(str(authorizer.appid)), **_kept()}
         return self.page(
             "fab_minicode/visitor.html",
             at=at,
@@ -99,6 +102,8 @@ class MinicodeVisitorsView(AnalysisPages, BaseView):
             found=found,
             words=words,
             pages=-(-found.count // who.EVENTS_PAGE),
+            linked=linked,
+            list_url=url_for(".visitors", **linked) if set(linked) - {"appid"} else "",
         )
 
     def _rule(self, number: Number, program: int, at: dt.datetime) -> tuple[str, str]:
