@@ -78,7 +78,9 @@ class Shown:
 
     def days(self, since: dt.date, until: dt.date) -> str:
         """Return a window by its two days, both included ("Sun, Nov 15 – Sat, Nov 21, 2026"), or its one day."""
-        return str(dates.format_interval(since, until, "yMMMEd", locale=self.locale))
+        words = str(dates.format_interval(since, until, "yMMMEd", locale=self.locale))
+        # Chinese joins days of one month by a dash and others by a word; one sign reads better in a column.
+        return words.replace("至", " – ")
 
     def weekday(self, day: dt.date) -> str:
         """Return a day of a known year with its weekday ("Sun, Nov 15")."""
