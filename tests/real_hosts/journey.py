@@ -149,6 +149,24 @@ def analyse(page: Any, site: Site, source: str, users: int, language: str) -> No
     expect(page.locator("#mca-chart canvas, #mca-chart svg").first).to_be_visible()
 
 
+def things(page: Any, site: Site) -> dict[str, str]:
+    """Return the ids of the first code and of its mini program, as their pages' addresses have them."""
+    found = {}
+    for thing, place in (("code", f"codes/list/?appid={APP.appid}"), ("program", "authorizers/list/")):
+        page.goto(f"{site.url}/minicode/{place}")
+        address = page.locator(".minicode a[href*='/show/']").first.get_attribute("href")
+        found[thing] = address.rpartition("/")[2]
+    return found
+
+
+def names(page: Any, site: Site) -> list[str]:
+    """Return what people called their codes and themselves, longest first."""
+    page.goto(f"{site.url}/minicode/codes/list/?appid={APP.appid}")
+    said = page.locator(".mc-cell-name a, .mc-person, td[data-label] > span").all_inner_texts()
+    words = [*said, *(word for one in said for word in one.split(" · "))]
+    return sorted({*words, "Admin", "Test", "admin", "Minicode", *APP.nick_name.split()}, key=len, reverse=True)
+
+
 def whole_job(page: Any, site: Site, key: str, host: str, language: str) -> None:
     """Make, download, rename, collect, headline, analysis, delete; with a picture of each page."""
     source = f"poster-{language}"

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 
 from fab_minicode.sandbox import SAMPLE_APPS, Sandbox
 from tests.browser.conftest import expect
-from tests.real_hosts import journey
+from tests.real_hosts import journey, walk
 from tests.real_hosts.journey import APP
 from tests.real_hosts.running import Installed, Site, free_port
 
@@ -77,6 +77,16 @@ def key(site, visit, keys):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_whole_job_of_an_admin(site, visit, key, language):
     journey.whole_job(visit("admin", language=language), site, key, "airflow", language)
+
+
+@pytest.mark.usefixtures("key")
+@pytest.mark.parametrize(("language", "size"), walk.LOOKS, ids=walk.NAMES)
+def test_every_page_is_sound_inside_this_host(site, visit, language, size):
+    page = visit("admin", language=language, size=size)
+    things = journey.things(page, site)
+    names = [*(app.nick_name for app in SAMPLE_APPS), *journey.names(page, site)]
+
+    assert [] == walk.faults(page, site, language, things, names, with_axe=language == "zh")
 
 
 def test_the_menu_of_airflow_leads_to_our_pages(site, visit):
