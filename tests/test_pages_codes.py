@@ -154,6 +154,15 @@ def test_the_list_stands_in_the_order_of_its_numbers_for_those_who_may_read_them
     assert not [link for link in without.links if link.endswith("users")]
 
 
+@pytest.mark.parametrize(("order", "chosen"), [("-changed_at", "-changed_at"), ("name", "name"), ("users", "users")])
+def test_the_order_can_be_chosen_where_there_are_no_headings(filled, order, chosen):
+    page = read(filled, f"{CODES}/list/?order={order}")
+
+    assert chosen in [tag["value"] for tag in page.of("option") if "selected" in tag and "value" in tag]
+    found = read(filled, f"{CODES}/list/?appid={APPID}&q=&kind=&source=&order=name&page_size=25")
+    assert ["Alpha", "Beta", "Gamma 100%"] == names(found)
+
+
 def take_the_numbers(app, role):
     """Take the right to read numbers from a role."""
     with app.app_context():
