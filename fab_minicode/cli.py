@@ -47,14 +47,18 @@ class _Commands(click.Group):
         try:
             return super().invoke(context)
         except (OperationalError, ProgrammingError) as error:
-            if not _names_a_missing_table(error):
+            if not names_a_missing_table(error):
                 raise
             raise click.ClickException("our tables are missing or old: run `flask minicode upgrade`") from None
 
 
-def _names_a_missing_table(error: DBAPIError) -> bool:
-    text = str(error.orig).lower()
-    return any(words in text for words in ("no such table: minicode_", "no such column", "does not exist"))
+def names_a_missing_table(error: DBAPIError) -> bool:
+    """Whether a database's error says that a table or column of ours is not there."""
+    text, code = str(error.orig), getattr(error.orig, "pgcode", None) or getattr(error.orig, "sqlstate", None)
+    if code is not None:  # PostgreSQL: undefined_table, undefined_column; its words are of the server's language
+        return code in ("42P01", "42703") and "minicode_" in f"{text}{error.statement}"
+    is_column = "no such column" in text and "minicode_" in str(error.statement)
+    return "no such table: minicode_" in text or is_column
 
 
 @click.group(cls=_Commands)
@@ -107,7 +111,7 @@ def roles() -> None:
             audit.record(connection, "granted", subject, actor=operator(), now=now(), detail={"names": names})
     except (OperationalError, ProgrammingError) as error:
         # Roles stand in the host's tables, which may be there before ours.
-        if not _names_a_missing_table(error):
+        if not names_a_missing_table(error):
             raise
         click.echo("not recorded: run `flask minicode upgrade` for our own tables", err=True)
 

@@ -2,7 +2,8 @@
 Reading codes: the list with its search, filters and orders, one code with its picture and history, suggestions.
 
 Stays fast at 100 000 codes: every order and filter has an index (``models/codes.py``), rows are fetched by the ids of
-one page, counting stops at :data:`COUNT_LIMIT`, and no picture is loaded with a row.
+one page, counting stops at :data:`COUNT_LIMIT`, and no picture is loaded with a row. Only the order by numbers, which
+stand in no table, reads the ids of all codes that match.
 """
 
 from __future__ import annotations

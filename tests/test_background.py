@@ -173,3 +173,20 @@ def test_in_memory_the_request_that_brought_events_counts_them_for_there_is_one_
         assert (202, 1) == (answer.status_code, answer.get_json()["accepted"])
         assert [COUNTED] * (number + 1) == states(hosts.engine_of(app))
     assert not threads()
+
+
+def test_what_cannot_be_counted_is_left_out_for_a_while_and_slows_nobody(app, caplog):
+    client, engine = app.test_client(), hosts.engine_of(app)
+    other = f"/minicode/collect/v1/{collect_app.OTHER_KEY}"
+    with caplog.at_level(logging.WARNING), engine.begin() as connection:
+        row = {"key": b"k" * 16, "authorizer_id": 2, "time_ms": 1, "received_ms": 1, "visitor": b"v" * 16, "state": 0}
+        connection.execute(StoredEvent.__table__.insert(), {**row, "entry": "no JSON"})
+    assert 1 == client.post(NATIVE, json={"events": [visit("a")]}).get_json()["accepted"]
+    wait(lambda: "cannot be counted" in caplog.text)
+    for number in range(3):
+        began = time.monotonic()
+        assert 1 == client.post(NATIVE, json={"events": [visit(f"b{number}")]}).get_json()["accepted"]
+        wait(lambda number=number: states(engine).count(COUNTED) == 2 + number)
+        assert time.monotonic() - began < 5
+    assert 1 == caplog.text.count("cannot be counted")
+    assert 1 == client.post(other, json={"events": [visit("c")]}).get_json()["accepted"]

@@ -89,11 +89,16 @@ def test_pages_and_entry_scenes_have_a_bound_with_and_without_a_touch(engine):
     authorizer_id, appid, codes = worlds.mini_program(engine, 7)
     touched = [Told(f"v{n}", THEN + n, page=f"pages/{n}", scene=f"{n}", utm=POSTER, number=n) for n in range(6)]
     bare = [Told(f"w{n}", THEN + 60 + n, page=f"pages/{n}", scene=f"{n}", number=n) for n in range(3, 15)]
+    bare.append(Told("wechat", THEN + 90, page="pages/1", scene="1047"))
     rolled(engine, *([replace(one, authorizer_id=authorizer_id) for one in batch] for batch in (touched, bare)))
     pages = visits(engine, "landing_page", appid=appid)
 
-    assert {f"pages/{n}": 2 if 3 <= n < 6 else 1 for n in range(10)} | {TOO_MANY: 5} == pages
-    assert {f"{n}": 2 if 3 <= n < 6 else 1 for n in range(10)} | {TOO_MANY: 5} == visits(engine, "scene", appid=appid)
+    twice = {n: 2 if 3 <= n < 6 else 1 for n in range(10)}
+
+    assert {f"pages/{n}": times for n, times in twice.items()} | {"pages/1": 2, TOO_MANY: 5} == pages
+    # WeChat's own scenes are nobody's invention.
+    expected = {f"{n}": times for n, times in twice.items()} | {"1047": 1, TOO_MANY: 5}
+    assert expected == visits(engine, "scene", appid=appid)
     assert agrees(engine)
 
     with engine.connect() as connection:
@@ -124,6 +129,29 @@ def test_names_of_custom_events_have_a_bound_and_the_rest_is_one_event(engine, s
 
     assert expected == counted
     assert sorted(expected) == sorted(names)
+    assert agrees(engine)
+
+
+def test_a_flood_does_not_displace_the_pages_and_events_that_were_there_in_the_week_before(engine, shop):
+    def came(day, page, event=None):
+        at = THEN + day * DAY
+        told = [Told("a", at, page=page, number=7)]
+        return told + ([Told("a", at + 1, name=event, number=8)] if event else [])
+
+    flood_of_pages = [Told(f"f{n}", THEN + 10 + n, page=f"made/up/{n}") for n in range(30)]
+    flood_of_events = [Told("f0", THEN + 60 + n, name=f"made-up-{n}", number=n) for n in range(30)]
+    rolled(engine, came(-7, "pages/home", "order_paid"), came(-8, "pages/old", "old_event"))
+    rolled(engine, flood_of_pages + flood_of_events)
+    rolled(engine, [replace(one, time_ms=one.time_ms + 500) for one in came(0, "pages/home", "order_paid")])
+    rolled(engine, [replace(one, time_ms=one.time_ms + 900) for one in came(0, "pages/old", "old_event")])
+    pages = visits(engine, "landing_page")
+    with engine.connect() as connection:
+        asked = {"appid": stories.APPID, "window": {"last_days": 5}, "metrics": [
+            {"event": name, "as": "times"} for name in ("order_paid", "old_event", TOO_MANY)]}  # fmt: skip
+        totals = query.answer(connection, parse(asked), settings=SETTINGS, now=NOW).as_json()["totals"]
+
+    assert (2, 1, 21) == (pages["pages/home"], pages["pages/old"], pages[TOO_MANY])
+    assert {"order_paid.times": 1, "old_event.times": 0, f"{TOO_MANY}.times": 21} == totals
     assert agrees(engine)
 
 

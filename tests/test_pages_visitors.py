@@ -101,6 +101,16 @@ def test_what_leads_on_from_who_they_are_names_the_one_mini_program_that_was_ask
     assert all([APPID] == one for one in led)
 
 
+@pytest.mark.parametrize("key", ["pseudonym", "endpoint", "_anchor", "_scheme", "_method", "_external", "self", "page"])
+def test_no_field_of_the_address_is_taken_for_something_else(shop, key):
+    address = f"{PAGES}/visitors?appid={APPID}&metric=users&window=last_30&{key}=x"
+    page = read(shop, address)
+    one = next(link for link in page.links if "/visitors/" in link)
+
+    assert 200 == shop.get(one).status_code
+    assert 200 == shop.get(f"{one}&{key}=x").status_code
+
+
 def test_a_segment_is_made_changed_and_deleted_by_its_form(shop):
     fields = {
         "csrf_token": hosts.csrf_token(shop), "name": "Came back", "match": "any", "c0-kind": "did", "c0-times": "2",

@@ -385,6 +385,25 @@ def test_events_that_cannot_be_counted_hold_up_nobody_else_and_wait_until_they_c
     assert {"poster": 10} == by_source(engine, "last")
 
 
+def test_several_that_cannot_be_counted_hold_up_nobody_and_can_be_left_out(engine, shop):
+    with Session(engine, future=True) as session:
+        session.add_all(stories.authorizer(f"wx{number}") for number in (2, 3, 4))
+        session.commit()
+    for number in (2, 3, 4):
+        store(engine, [Told(f"b{n}", THEN + n, authorizer_id=number) for n in range(6)])
+    with engine.begin() as connection:
+        connection.execute(StoredEvent.__table__.update().values(entry="no JSON"))
+    store(engine, [Told(f"v{n}", THEN + 10 + n, utm=POSTER) for n in range(6)])
+
+    assert 5 == roll_up(engine, settings=SETTINGS, now=NOW, limit=5)
+    assert 1 == roll_up(engine, settings=SETTINGS, now=NOW, limit=5, but=(2, 4))
+    with pytest.raises(EventsNotCounted) as refused:
+        roll_up(engine, settings=SETTINGS, now=NOW, limit=5, but=(2,))
+    assert [3, 4] == refused.value.authorizer_ids
+    assert 0 == roll_up(engine, settings=SETTINGS, now=NOW, but=(2, 3, 4))
+    assert {"poster": 6} == by_source(engine, "last")
+
+
 # -------------------------------------------------------------------------------------------------------------- codes
 
 

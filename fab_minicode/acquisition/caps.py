@@ -5,26 +5,37 @@ The collect key stands in the mini program, so anybody can send events. The firs
 they are counted, keep their names; later ones are counted together. What was within the bound stays. Values that any
 code of the mini program carries are never bounded and take no room. UTM values, landing pages, entry scenes and the
 names of custom events are bounded each by themselves.
+
+A flood must not displace what is really there: WeChat's own entry scenes, and pages and events that were counted on one
+of the :data:`KNOWN_DAYS` days before, take no room either. UTM values of advertisements are new every day; those of a
+team's own are on its codes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.engine import Connection
 
 from fab_minicode.acquisition import bulk
 from fab_minicode.acquisition.dimensions import NAMES
-from fab_minicode.acquisition.facts import SeriesKey, read, series_of
+from fab_minicode.acquisition.facts import TOUCH, SeriesKey, read, series_of
 from fab_minicode.acquisition.metrics import VISIT
-from fab_minicode.models import Attribution, Code, Value
+from fab_minicode.acquisition.scenes import SCENE_NAMES
+from fab_minicode.models import Code, Fact, FactPage, Series, Value
 
 EVENT = "event"
 """The dimension under which the names of custom events stand in ``minicode_values``."""
 
+KNOWN_DAYS = 7
+"""So many days back a page or an event must have been counted to keep its name whatever else comes."""
+
 BOUNDED: tuple[str, ...] = tuple(name for name in NAMES if name != "code")
 """Dimensions whose values a tracker can make up; a code is one of ours."""
+
+_PAGE, _EVENT_SERIES = "landing_page", "event:"
+_OnDay = Callable[[int], set[str]]
 
 _CODE_COLUMNS = {name: getattr(Code, name) for name in BOUNDED if name.startswith("utm_")} | {"landing_page": Code.page}
 """What a code carries of a dimension."""
@@ -64,23 +75,31 @@ class Caps:
             days: Ordinal of the day of each.
             texts: In the order in which they are counted; "" where not set.
         """
-        return self._within(days, texts, self._of_codes(dimension), lambda day: self._admitted(dimension, day))
+        never, known = self._of_codes(dimension), dimension == _PAGE
+
+        def free(day: int) -> set[str]:
+            return never | (self._counted(dimension, range(day - KNOWN_DAYS, day)) if known else set())
+
+        return self._within(days, texts, free, lambda day: self._counted(dimension, range(day, day + 1)))
 
     def bounded_events(self, days: Sequence[int], names: Sequence[str | None]) -> list[str | None]:
         """Return the name of each event, or TOO_MANY; None, a visit, stays None."""
         texts = [name or "" for name in names]
         if not self.may_bind(EVENT, [text for text in texts if text]):
             return list(names)
-        return [text or None for text in self._within(days, texts, {TOO_MANY}, self._admitted_events)]
 
-    def _within(
-        self, days: Sequence[int], texts: Sequence[str], free: set[str], admitted_on: Callable[[int], set[str]]
-    ) -> list[str]:
-        admitted = {day: admitted_on(day) - free for day in set(days)}
+        def free(day: int) -> set[str]:
+            return {TOO_MANY} | self._events(range(day - KNOWN_DAYS, day))
+
+        return [text or None for text in self._within(days, texts, free, lambda day: self._events(range(day, day + 1)))]
+
+    def _within(self, days: Sequence[int], texts: Sequence[str], free_on: _OnDay, counted_on: _OnDay) -> list[str]:
+        free = {day: free_on(day) for day in set(days)}
+        admitted = {day: counted_on(day) - free[day] for day in free}
         result = []
         for day, text in zip(days, texts, strict=True):
             here = admitted[day]
-            is_free = not text or text in free or text in here
+            is_free = not text or text in free[day] or text in here
             if not is_free and len(here) < self._limit:
                 here.add(text)
                 is_free = True
@@ -88,30 +107,34 @@ class Caps:
         return result
 
     def _of_codes(self, dimension: str) -> set[str]:
-        column = _CODE_COLUMNS.get(dimension)
-        if column is None:
-            return {TOO_MANY}
-        mine = select(column).where(Code.authorizer_id == self._authorizer_id).distinct()
+        """Return what no stranger makes up: values of codes, and WeChat's own entry scenes."""
+        if dimension == "scene":
+            return {TOO_MANY, *SCENE_NAMES}
+        mine = select(_CODE_COLUMNS[dimension]).where(Code.authorizer_id == self._authorizer_id).distinct()
         return set(self._connection.execute(mine).scalars()) | {TOO_MANY}
 
-    def _admitted(self, dimension: str, day: int) -> set[str]:
-        """Return the values that visits of a day carried themselves, as they were counted."""
+    def _counted(self, dimension: str, days: range) -> set[str]:
+        """Return the values that visits of some days carried themselves, as they were counted."""
         series = series_of(self._connection, self._authorizer_id, VISIT)
         # A visit that carried no UTM values has a page and a scene all the same.
         routes = ("own",) if dimension.startswith("utm_") else ("own", "carried")
         numbers: set[int] = set()
         for route in routes:
-            found = read(self._connection, series, SeriesKey(VISIT, route, dimension), range(day, day + 1), times=False)
+            found = read(self._connection, series, SeriesKey(VISIT, route, dimension), days, times=False)
             numbers |= {*(row[1] for row in found.single), *found.together.values.tolist()}
-        return self._texts(numbers)
-
-    def _admitted_events(self, day: int) -> set[str]:
-        """Return the names of a day's custom events, as they were counted; reads the whole day."""
-        mine = select(Attribution.event_id).where(
-            Attribution.authorizer_id == self._authorizer_id, Attribution.day == day, Attribution.event_id > 0
-        )
-        return self._texts(set(self._connection.execute(mine.distinct()).scalars()))
-
-    def _texts(self, numbers: set[int]) -> set[str]:
         wanted = sorted(numbers - {0})
         return {text for _, text in bulk.find(self._connection, Value.id, wanted, (Value.id, Value.value))}
+
+    def _events(self, days: range) -> set[str]:
+        """Return the names of custom events that have facts on some days: one look into each of their series."""
+        span = (Fact.day.between(days.start, days.stop - 1), FactPage.day.between(days.start, days.stop - 1))
+        long = exists().where(Fact.series_id == Series.id, span[0])
+        short = exists().where(FactPage.series_id == Series.id, span[1])
+        there = or_(long, short)
+        mine = select(Series.event).where(
+            Series.authorizer_id == self._authorizer_id,
+            Series.dimension == TOUCH,
+            Series.event.startswith(_EVENT_SERIES),
+        )
+        found = self._connection.execute(mine.where(there).distinct()).scalars()
+        return {name.removeprefix(_EVENT_SERIES) for name in found}

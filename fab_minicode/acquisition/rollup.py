@@ -35,7 +35,14 @@ _CLAIMED = (
 )  # fmt: skip
 
 
-def roll_up(engine: Engine, *, settings: Settings, now: dt.datetime, limit: int = BATCH_EVENTS) -> int:
+def roll_up(
+    engine: Engine,
+    *,
+    settings: Settings,
+    now: dt.datetime,
+    limit: int = BATCH_EVENTS,
+    but: Iterable[int] = (),
+) -> int:
     """
     Count pending events, the oldest first.
 
@@ -44,6 +51,7 @@ def roll_up(engine: Engine, *, settings: Settings, now: dt.datetime, limit: int 
         settings: For the time zone and the retention.
         now: Aware UTC.
         limit: Most events to count.
+        but: Mini programs whose events are left alone.
 
     Returns:
         How many events were counted; 0 when there is nothing left to count, or somebody else has SQLite's write lock
@@ -54,16 +62,18 @@ def roll_up(engine: Engine, *, settings: Settings, now: dt.datetime, limit: int 
     """
     with engine.connect() as connection:
         # A look without a lock: usually there is nothing to do.
-        if not _is_pending(connection):
+        if not _claim(connection, 1, but=but):
             return 0
     with signals.begin(engine) as connection:
         if not be_alone(connection, now):
             return 0
-        failed: dict[int, Exception] = {}
-        counted = _count_pending(connection, limit, failed, settings=settings, now=now)
-        if failed and not counted:
-            # Whose events cannot be counted shall not hold up the others.
-            counted = _count_pending(connection, limit, failed, settings=settings, now=now)
+        left_out, failed, counted = frozenset(but), dict[int, Exception](), 0
+        while not counted:
+            known = len(failed)
+            counted = _count_pending(connection, limit, left_out, failed, settings=settings, now=now)
+            # Whose events cannot be counted shall not hold up the others: once more without them.
+            if len(failed) == known:
+                break
     if failed and not counted:
         (first, *_) = failed.values()
         raise EventsNotCounted(sorted(failed), type(first).__name__) from first
@@ -71,10 +81,17 @@ def roll_up(engine: Engine, *, settings: Settings, now: dt.datetime, limit: int 
 
 
 def _count_pending(
-    connection: Connection, limit: int, failed: dict[int, Exception], *, settings: Settings, now: dt.datetime
+    connection: Connection,
+    limit: int,
+    but: frozenset[int],
+    failed: dict[int, Exception],
+    *,
+    settings: Settings,
+    now: dt.datetime,
 ) -> int:
     """Count what waits, each mini program by itself; those in ``failed`` are left alone, and who fails is added."""
-    rows = _claim(connection, limit, but=failed)
+    left_out = but | failed.keys()
+    rows = _claim(connection, limit, but=left_out)
     oldest = (now.astimezone(settings.zone).date() - dt.timedelta(days=settings.event_retention_days)).toordinal()
     newest: dict[int, int] = {}
     for authorizer_id, (claimed, received_ms) in _by_authorizer(rows).items():
@@ -89,7 +106,7 @@ def _count_pending(
             newest[authorizer_id] = max(received_ms)
     remember(connection, newest)
     keys = [row[0] for row in rows if row[1] in newest]
-    bulk.mark_counted(connection, keys, is_all=not failed)
+    bulk.mark_counted(connection, keys, is_all=not (but or failed))
     return len(keys)
 
 
@@ -99,10 +116,6 @@ def roll_up_all(engine: Engine, *, settings: Settings, now: dt.datetime, limit: 
     while counted := roll_up(engine, settings=settings, now=now, limit=limit):
         total += counted
     return total
-
-
-def _is_pending(connection: Connection) -> bool:
-    return bool(_claim(connection, 1))
 
 
 def be_alone(connection: Connection, now: dt.datetime) -> bool:

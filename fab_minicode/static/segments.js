@@ -29,7 +29,7 @@
     return fresh;
   };
 
-  button.hidden = false;
+  button.hidden = isFull();
   button.addEventListener("click", () => {
     // A blank one behind another blank one is there already and only hidden.
     const next = conditions().find((one) => one.offsetParent === null) || added();

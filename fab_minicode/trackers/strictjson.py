@@ -16,8 +16,8 @@ from fab_minicode.errors import CollectRejected
 MAX_DEPTH = 100
 """Deepest nesting of arrays and objects; the SDKs need 4, custom attributes may nest further."""
 
-MAX_DIGITS = 300
-"""Longest integer that is read; Python refuses to convert some thousand digits."""
+MAX_DIGITS = 4_300
+"""Longest integer that is read: what Python converts where nobody set it otherwise."""
 
 _NO_MARKS = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")

@@ -91,7 +91,12 @@ def metric_name(name: str) -> str:
     if name in words.METRICS:
         return str(words.METRICS[name])
     event, _dot, measure = name.rpartition(".")
-    return f"{event} ({words.MEASURES[measure]})"
+    return f"{event_name(event)} ({words.MEASURES[measure]})"
+
+
+def event_name(event: str) -> str:
+    """Return what the page calls a core event: its own name, but for those beyond the bound, which have none."""
+    return str(words.TOO_MANY_VALUES[0]) if event == TOO_MANY else event
 
 
 def segment_name(answer: Json, name: str) -> str:

@@ -11,6 +11,7 @@ import datetime as dt
 import logging
 import os
 import threading
+import time
 
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import StaticPool
@@ -22,6 +23,9 @@ from fab_minicode.settings import Settings
 log = logging.getLogger(__name__)
 
 MAX_BACK_OFF_SECONDS = 10.0
+LEFT_OUT_SECONDS = 300.0
+"""So long a mini program is left alone after its events could not be counted; all others are counted as always."""
+
 _FIRST_BACK_OFF_SECONDS = 1.0
 _LEAST_PAUSE_SECONDS = 0.5
 
@@ -36,6 +40,7 @@ class RollUpThread:
         self._lock = threading.Lock()
         self._pid = 0
         self._in_memory: Engine | None = None
+        self._left_out: dict[int, float] = {}
 
     @property
     def is_started(self) -> bool:
@@ -74,17 +79,23 @@ class RollUpThread:
     def _count(self, engine: Engine, back_off: float) -> float:
         """Count what waits; returns the seconds to wait because it failed, longer each time."""
         try:
-            while roll_up(engine, settings=self._settings, now=dt.datetime.now(dt.timezone.utc)):
-                if self._stopped.is_set():
-                    break
+            while self._roll_up(engine) and not self._stopped.is_set():
+                pass
+        except EventsNotCounted as error:
+            log.warning("%s; it is tried again in %.0f s", error, LEFT_OUT_SECONDS)
+            self._left_out |= dict.fromkeys(error.authorizer_ids, time.monotonic() + LEFT_OUT_SECONDS)
         except Exception as error:  # noqa: BLE001
             # Whatever it was, a dead thread would stop all numbers until somebody restarts the host. The type only: a
             # database's message may hold visitors' data.
             back_off = min(max(_FIRST_BACK_OFF_SECONDS, 2 * back_off), MAX_BACK_OFF_SECONDS)
-            what = error if isinstance(error, EventsNotCounted) else type(error).__name__
-            log.warning("the roll-up failed and waits %.0f s: %s", back_off, what)
+            log.warning("the roll-up failed and waits %.0f s: %s", back_off, type(error).__name__)
             return back_off
         return 0.0
+
+    def _roll_up(self, engine: Engine) -> int:
+        self._left_out = {number: until for number, until in self._left_out.items() if until > time.monotonic()}
+        now = dt.datetime.now(dt.timezone.utc)
+        return roll_up(engine, settings=self._settings, now=now, but=self._left_out)
 
     def _pause(self, back_off: float) -> None:
         # A kick ends the long pause only: under load the thread must not take the processor from the collector.

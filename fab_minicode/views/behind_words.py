@@ -83,7 +83,9 @@ def counts_twice(number: Number) -> bool:
     """Whether the number counts a visitor once for each day of the start, so that fewer people may be behind it."""
     if number.kind != RETENTION or number.question.start != VISIT:
         return False
-    return number.cell.place.day is None
+    window = number.question.scope.period.window
+    is_one_day = window is not None and window.since == window.until
+    return number.cell.place.day is None and not is_one_day
 
 
 def conditions(connection: Connection, authorizer_id: int, number: Number) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from fab_minicode.acquisition.journey_doubts import GROUPS, RETURNED, STARTED, STEPS
 from fab_minicode.acquisition.metrics import FIRST_VISIT, VISIT
 from fab_minicode.views import analysis_words as words
-from fab_minicode.views.analysis_answer import Json, dimension_name
+from fab_minicode.views.analysis_answer import Json, dimension_name, event_name
 from fab_minicode.words import gettext as _
 from fab_minicode.words import lazy_gettext as _l
 
@@ -21,7 +21,7 @@ FOUND: dict[str, Any] = {STEPS: _l("Steps"), GROUPS: _l("Steps"), STARTED: _l("S
 
 def step_name(step: Any) -> str:
     """Return what people call a step of a question's JSON: a visit, or a core event by its own name."""
-    return str(words.VISIT) if isinstance(step, str) else str(step["event"])
+    return str(words.VISIT) if isinstance(step, str) else event_name(step["event"])
 
 
 def funnel_title(question: Json) -> str:

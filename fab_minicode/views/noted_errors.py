@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fab_minicode.errors import ERRCODES, ComponentRejected, SecretRejected, TokenRejected, WeChatError
+from fab_minicode.errors import (
+    ERRCODES,
+    ComponentRejected,
+    SecretRejected,
+    TokenRejected,
+    WeChatError,
+    WeChatUnavailable,
+)
 from fab_minicode.views import messages
 
 # As errors.WeChatError writes itself.
@@ -34,7 +41,8 @@ def noted(text: str) -> Noted:
         return Noted(messages.explained_row(None, text), text)
     endpoint, number, words, rid = found.groups()
     small = f"errcode {number}" + (f": {words}" if words else "") + (f" · rid {rid}" if rid else "")
-    kind = ERRCODES.get(int(number), WeChatError)
+    # 0 is no number of WeChat's: there was no answer.
+    kind = ERRCODES.get(int(number), WeChatError) if int(number) else WeChatUnavailable
     if endpoint.startswith(_OF_PLATFORM) and kind in (SecretRejected, TokenRejected):
         kind = ComponentRejected  # it is the platform's own secret there (docs/wechat.md)
     return Noted(messages.explained_error(kind(int(number), words, endpoint=endpoint)), small)

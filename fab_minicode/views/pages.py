@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, abort, current_app, g, redirect, request, session
+from flask import Blueprint, abort, current_app, g, redirect, request, session, url_for
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -95,7 +95,7 @@ def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(view)
     def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not g.user.is_authenticated:
-            return redirect(self.appbuilder.get_url_for_login)
+            return redirect(url_for(f"{self.appbuilder.sm.auth_view.endpoint}.login", next=request.url))
         return view(self, *args, **kwargs)
 
     return checked

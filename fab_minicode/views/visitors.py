@@ -25,6 +25,7 @@ from fab_minicode.views.analysis_answer import metric_name
 from fab_minicode.views.analysis_fields import about
 from fab_minicode.views.analysis_tabs import AnalysisPages
 from fab_minicode.views.code_forms import ConfirmForm
+from fab_minicode.views.messages import refusal
 from fab_minicode.views.question_kinds import QUESTION_KINDS
 from fab_minicode.views.scope_form import problem_of
 
@@ -112,15 +113,21 @@ class MinicodeVisitorsView(AnalysisPages, BaseView):
         try:
             rule = number.rule(saved, now=at, zone=runtime().settings.zone)
         except InvalidInput as error:
-            is_none = error.code == "not_a_segment"
-            return "", str(behind_words.NO_SEGMENT[number.kind] if is_none else behind_words.TOO_LONG)
+            if error.code == "not_a_segment":
+                return "", str(behind_words.NO_SEGMENT[number.kind])
+            return "", str(behind_words.TOO_LONG if error.code == "too_many" else refusal(error))
         return json.dumps(rule.as_json(), ensure_ascii=False), ""
 
 
 def _linked(appid: str) -> dict[str, Any]:
     """Return the question of the address, without the number that is meant."""
     asked = about(appid, request.args)
-    return {key: asked.getlist(key) for key in asked if key not in (*_NUMBER, *_OWN)}
+    return {key: asked.getlist(key) for key in asked if key not in (*_NUMBER, *_OWN) and not _is_for_flask(key)}
+
+
+def _is_for_flask(key: str) -> bool:
+    """Whether ``url_for`` would take a field of the address for an argument of its own."""
+    return key.startswith("_") or key in ("endpoint", "pseudonym", "self")
 
 
 def _kept() -> dict[str, str]:
