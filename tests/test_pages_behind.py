@@ -213,7 +213,7 @@ def test_the_users_of_a_code_lead_to_its_analysis_and_to_them_and_nobody_is_no_l
     listed = {said: (link, number) for link, said, number in numbers(printed, f"{CODES}/list/")}
     (shown,) = numbers(printed, f"{CODES}/show/{code.id}")
     page = read(printed, shown[0])
-    address, number = listed["Analysis of “Poster at gate 1”"]
+    address, number = listed["2 users: analysis of “Poster at gate 1”"]
 
     assert {"2", "0"} == {number for _, number in listed.values()}
     assert "2" == number

@@ -550,7 +550,7 @@ def test_a_viewer_looks_and_changes_nothing(visit):
 
     expect(page.locator(".mc-cell-actions a")).to_have_count(0)
     expect(page.get_by_role("link", name="New code")).to_have_count(0)
-    page.get_by_role("link", name="looked at").click()
+    page.get_by_role("link", name="looked at", exact=True).click()
     expect(page.get_by_role("img", name="Picture of “looked at”")).to_be_visible()
     for name in ("Download", "Rename", "Delete", "Make the next one"):
         expect(page.get_by_role("link", name=name)).to_have_count(0)
