@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import getpass
 import io
 import json
 import os
@@ -21,6 +22,13 @@ from tests.browser.conftest import NARROW, WIDE, expect
 from tests.real_hosts.running import ROOT, Site
 
 APP = SAMPLE_APPS[0]
+PEOPLE = ("Admin", "Viewer", "Creator", "Manager", "Minicode", "admin", "Test", getpass.getuser())
+EXAMPLES = (
+    "pages/lists/lists?listID=123", "pages/lists/lists", "pages/index/index", "wx0123456789abcdef", "Weixin", "weixin",
+    "None yet", "of-creator", "of-manager", "by a program", "leaflet", "api",
+)  # fmt: skip
+"""Words of our own that are no faults: examples, and what a code without visits has for its first one."""
+
 WITHIN_SECONDS = 60  # the hosts are large, and the machine may be busy
 WORDS = {
     "en": {
@@ -164,7 +172,13 @@ def names(page: Any, site: Site) -> list[str]:
     page.goto(f"{site.url}/minicode/codes/list/?appid={APP.appid}")
     said = page.locator(".mc-cell-name a, .mc-person, td[data-label] > span").all_inner_texts()
     words = [*said, *(word for one in said for word in one.split(" · "))]
-    return sorted({*words, "Admin", "Test", "admin", "Minicode", *APP.nick_name.split()}, key=len, reverse=True)
+    page.goto(f"{site.url}/minicode/authorizers/list/")
+    page.locator(".minicode a[href*='/show/']").first.click()
+    page.locator(".minicode a[href*='/roles/']").first.click()
+    roles = page.locator(".minicode label").all_inner_texts()
+    made = [f"{one}-{language}" for one in ("gate", "north-gate", "mistake", "poster") for language in WORDS]
+    every = (*words, *roles, *made, *PEOPLE, *EXAMPLES)
+    return sorted({one.strip() for one in every} - {""}, key=len, reverse=True)
 
 
 def whole_job(page: Any, site: Site, key: str, host: str, language: str) -> None:

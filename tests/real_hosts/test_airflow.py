@@ -82,11 +82,14 @@ def test_the_whole_job_of_an_admin(site, visit, key, language):
 @pytest.mark.usefixtures("key")
 @pytest.mark.parametrize(("language", "size"), walk.LOOKS, ids=walk.NAMES)
 def test_every_page_is_sound_inside_this_host(site, visit, language, size):
+    journey.make_code(visit("admin"), site, f"walked in {language}, {size['width']}", "poster", "en")
     page = visit("admin", language=language, size=size)
     things = journey.things(page, site)
     names = [*(app.nick_name for app in SAMPLE_APPS), *journey.names(page, site)]
 
-    assert [] == walk.faults(page, site, language, things, names, with_axe=language == "zh")
+    wrong = walk.faults(page, site, language, things, names, with_axe=language == "zh")
+
+    assert [] == wrong, "\n".join(wrong)
 
 
 def test_the_menu_of_airflow_leads_to_our_pages(site, visit):
