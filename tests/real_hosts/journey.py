@@ -22,7 +22,19 @@ from tests.browser.conftest import NARROW, WIDE, expect
 from tests.real_hosts.running import ROOT, Site
 
 APP = SAMPLE_APPS[0]
-PEOPLE = ("Admin", "Viewer", "Creator", "Manager", "Minicode", "admin", "Test", getpass.getuser())
+PEOPLE = (
+    "Admin",
+    "Op",
+    "User",
+    "Public",
+    "Viewer",
+    "Creator",
+    "Manager",
+    "Minicode",
+    "admin",
+    "Test",
+    getpass.getuser(),
+)
 EXAMPLES = (
     "pages/lists/lists?listID=123", "pages/lists/lists", "pages/index/index", "wx0123456789abcdef", "Weixin", "weixin",
     "None yet", "of-creator", "of-manager", "by a program", "leaflet", "api",
