@@ -70,10 +70,13 @@ def test_a_question_is_saved_found_opened_by_another_and_handed_over(visit, lang
     mine.goto(ASKS)
     address = kept(mine, words, name)
     more(mine)
-    mine.get_by_role("button", name=words["lock"], exact=True).click()
+    # The fold to open is the next page's: the address stays the same.
+    with mine.expect_navigation():
+        mine.get_by_role("button", name=words["lock"], exact=True).click()
     more(mine)
     expect(mine.get_by_role("link", name=words["hand"])).to_have_count(0)
-    mine.get_by_role("button", name=words["unlock"], exact=True).click()
+    with mine.expect_navigation():
+        mine.get_by_role("button", name=words["unlock"], exact=True).click()
 
     theirs = visit("viewer", language=language, scripts=scripts)
     theirs.goto(f"/minicode/analysis/saved/?q={name}")
