@@ -15,7 +15,7 @@ import numpy as np
 from sqlalchemy import insert
 from sqlalchemy.engine import Connection, Engine
 
-from fab_minicode.models.acquisition import StoredEvent
+from fab_minicode.models.acquisition import Pending, StoredEvent
 
 SOURCES, MEDIA, CAMPAIGNS = 50, 10, 200
 VISITORS = 2_000_000
@@ -71,7 +71,7 @@ def rows(
             key = at.to_bytes(6, "big") + hashes[10 * place : 10 * place + 10]
             name = "order_paid" if is_custom else None
             pseudonym = pseudonyms[16 * visitor : 16 * visitor + 16]
-            chunk.append((key, authorizer_id, name, at, at, pseudonym, entry, 0))
+            chunk.append((key, authorizer_id, name, at, at, pseudonym, entry, 1))
         yield chunk
 
 
@@ -97,8 +97,11 @@ def fill(engine: Engine, events: int, *, until_ms: int, **options: Any) -> None:
 def store(connection: Connection, chunk: list[tuple[Any, ...]]) -> None:
     """Store rows of :func:`rows`."""
     names = ("key", "authorizer_id", "name", "time_ms", "received_ms", "visitor", "entry", "state")
+    waiting = [row[:2] for row in chunk]
     if connection.dialect.name == "sqlite":
         places = ",".join("?" * len(names))
         connection.exec_driver_sql(f"INSERT INTO minicode_events ({','.join(names)}) VALUES ({places})", chunk)
+        connection.exec_driver_sql("INSERT INTO minicode_pending (key, authorizer_id) VALUES (?, ?)", waiting)
         return
-    connection.execute(insert(StoredEvent.__table__), [dict(zip(names, row, strict=True)) for row in chunk])
+    for model, rows in ((StoredEvent, chunk), (Pending, waiting)):
+        connection.execute(insert(model.__table__), [dict(zip(names, row, strict=False)) for row in rows])

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Table, delete, func, select, tuple_, update
+from sqlalchemy import Column, Table, delete, exists, func, select, tuple_, update
 from sqlalchemy.engine import Connection, Engine
 
 from fab_minicode import audit
@@ -27,10 +27,10 @@ from fab_minicode.models import (
     FactPage,
     Ghost,
     IdempotencyKey,
+    Pending,
     Series,
     StoredEvent,
 )
-from fab_minicode.models.acquisition import PENDING
 from fab_minicode.models.vocabulary import GHOST
 from fab_minicode.vault import Vault
 
@@ -183,11 +183,8 @@ def _key_of(time_ms: int) -> bytes:
 
 
 def _purge_events(engine: Engine, where: Any, oldest_ms: int) -> int:
-    old = (
-        select(StoredEvent.key)
-        .where(where, StoredEvent.time_ms < oldest_ms, StoredEvent.state != PENDING)
-        .limit(_BATCH_EVENTS)
-    )
+    waits = exists().where(Pending.key == StoredEvent.key)
+    old = select(StoredEvent.key).where(where, StoredEvent.time_ms < oldest_ms, ~waits).limit(_BATCH_EVENTS)
     events = 0
     while removed := _execute(engine, delete(StoredEvent).where(StoredEvent.key.in_(old))):
         events += removed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable
@@ -10,8 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import insert
 from sqlalchemy.engine import Connection, Engine
 
-from fab_minicode.models import StoredEvent
-from fab_minicode.models.acquisition import PENDING
+from fab_minicode.models import Pending, StoredEvent
+from fab_minicode.models.acquisition import REAL
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Told:
         return json.dumps([self.page, self.scene, *self.utm, self.short_key, self.match_key], ensure_ascii=False)
 
 
-def store(engine: Engine | Connection, told: Iterable[Told], *, state: int = PENDING) -> None:
+def store(engine: Engine | Connection, told: Iterable[Told], *, state: int = REAL) -> None:
     """Store events as pending, like an accepted request."""
     rows = [
         {
@@ -63,8 +64,8 @@ def store(engine: Engine | Connection, told: Iterable[Told], *, state: int = PEN
         }
         for event in told
     ]
-    if isinstance(engine, Connection):
-        engine.execute(insert(StoredEvent.__table__), rows)
-        return
-    with engine.begin() as connection:
+    with contextlib.nullcontext(engine) if isinstance(engine, Connection) else engine.begin() as connection:
         connection.execute(insert(StoredEvent.__table__), rows)
+        if state == REAL:
+            waiting = [{name: row[name] for name in ("key", "authorizer_id")} for row in rows]
+            connection.execute(insert(Pending.__table__), waiting)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from fab_minicode.acquisition.accept import MAX_FUTURE_MS, accept, mark_active
-from fab_minicode.models.acquisition import PENDING, TEST
+from fab_minicode.models.acquisition import REAL, TEST
 from fab_minicode.models.authorizers import Authorizer
 from fab_minicode.models.types import UtcDateTime
 from fab_minicode.settings import read_settings
@@ -57,7 +57,7 @@ def test_an_event_is_stored_as_it_happened(engine):
 
     assert (2, 0, 0) == counts(take(engine, event("a", time_ms=time_ms), event("b", name="order_paid")))
     visit, custom = stored(engine)
-    assert (None, 1, time_ms, NOW_MS, PENDING) == (
+    assert (None, 1, time_ms, NOW_MS, REAL) == (
         visit.name,
         visit.authorizer_id,
         visit.time_ms,
@@ -124,7 +124,7 @@ def test_what_a_visit_carried_is_stored_as_the_roll_up_reads_it(engine):
 def test_test_traffic_is_stored_apart(engine):
     take(engine, event("a", time_ms=NOW_MS - 1, is_test=True), event("b"))
 
-    assert [TEST, PENDING] == [row.state for row in stored(engine)]
+    assert [TEST, REAL] == [row.state for row in stored(engine)]
 
 
 def test_a_retry_is_a_duplicate(engine):

@@ -28,11 +28,12 @@ from fab_minicode.models import (
     Authorizer,
     Ghost,
     IdempotencyKey,
+    Pending,
     StoredEvent,
     Token,
     Value,
 )
-from fab_minicode.models.acquisition import COUNTED, PENDING, TEST
+from fab_minicode.models.acquisition import REAL, TEST
 from fab_minicode.permissions import ROLES
 from fab_minicode.sandbox import SAMPLE_APPS
 from fab_minicode.settings import PREFIX, SETTINGS
@@ -330,8 +331,9 @@ def event(number, days_ago, state):
 
 def test_purge_removes_counted_and_test_events_that_are_too_old(engine, session, monkeypatch):
     monkeypatch.setattr(upkeep, "_BATCH_EVENTS", 2)
-    session.add_all(event(number, 181, COUNTED) for number in range(5))
-    session.add_all([event(5, 181, TEST), event(6, 181, PENDING), event(7, 179, COUNTED)])
+    session.add_all(event(number, 181, REAL) for number in range(5))
+    waiting = event(6, 181, REAL)
+    session.add_all([event(5, 181, TEST), waiting, Pending(key=waiting.key, authorizer_id=1), event(7, 179, REAL)])
     session.commit()
 
     assert upkeep.Purged(6, 0) == upkeep.purge(engine, retention_days=180, now=NOW)
@@ -342,7 +344,7 @@ def test_purge_removes_counted_and_test_events_that_are_too_old(engine, session,
 
 
 def test_purge_removes_events_of_clocks_that_were_ahead(engine, session):
-    ahead = event(1, 181, COUNTED)
+    ahead = event(1, 181, REAL)
     ahead.key = (ahead.time_ms + 400 * 86_400_000).to_bytes(6, "big") + b"0123456789"
     session.add(ahead)
     session.commit()

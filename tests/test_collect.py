@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from fab_minicode import runtime
 from fab_minicode.models import Authorizer
-from fab_minicode.models.acquisition import PENDING, TEST
+from fab_minicode.models.acquisition import REAL, TEST
 from fab_minicode.views import collect
 from tests import collect_app, databases, hosts
 from tests.collect_app import KEY, OTHER_KEY, stored
@@ -293,7 +293,7 @@ def test_a_host_s_own_request_limit_does_not_count_phones_behind_one_address(mak
     assert {202} == {client.post(NATIVE, json={"events": []}).status_code for _ in range(5)}
 
 
-@pytest.mark.parametrize("version, state", [("0", TEST), ("devtools", TEST), ("57", PENDING)])
+@pytest.mark.parametrize("version, state", [("0", TEST), ("devtools", TEST), ("57", REAL)])
 def test_test_traffic_is_set_apart_by_its_referer(client, engine, version, state):
     headers = {"Referer": f"https://servicewechat.com/wx0123456789abcdef/{version}/page-frame.html"}
     client.post(NATIVE, json={"events": [visit()]}, headers=headers)

@@ -138,3 +138,27 @@ def test_an_address_will_do_for_an_engine(database_url):
 
 def test_revisions_stand_in_one_line():
     assert 1 == len(ScriptDirectory.from_config(migrations.config()).get_heads())
+
+
+def test_events_that_waited_before_the_queue_was_made_wait_in_it(empty):
+    columns = "key, authorizer_id, time_ms, received_ms, visitor, state"
+    put = text(f"INSERT INTO minicode_events ({columns}) VALUES (:key, :owner, 1, 1, :visitor, :state)")
+
+    def states():
+        with empty.connect() as connection:
+            found = connection.execute(text("SELECT state FROM minicode_events ORDER BY key")).scalars()
+            return list(found)
+
+    migrations.upgrade(empty, "0003")
+    with empty.begin() as connection:
+        for number, state in enumerate((0, 1, 2, 0)):
+            row = {"key": bytes([number]) * 16, "owner": number, "visitor": b"v" * 16, "state": state}
+            connection.execute(put, row)
+    migrations.upgrade(empty)
+    with empty.connect() as connection:
+        waiting = connection.execute(text("SELECT key, authorizer_id FROM minicode_pending ORDER BY key")).all()
+
+    assert [(b"\0" * 16, 0), (b"\3" * 16, 3)] == [(bytes(key), owner) for key, owner in waiting]
+    assert [1, 1, 2, 1] == states()
+    migrations.downgrade(empty, "0003")
+    assert [0, 1, 2, 0] == states()

@@ -1,8 +1,9 @@
 """
 Events in: one multi-row INSERT that leaves out what is stored already. Floor 1: the door commits.
 
-Nothing is counted here. An accepted event waits in ``minicode_events`` for the roll-up (its ``entry`` as
-``Entry.stored`` writes it), so that an answer costs one write, whatever the event means (docs/performance.md).
+Nothing is counted here. An accepted event stands in ``minicode_events`` (its ``entry`` as ``Entry.stored`` writes it)
+and its key waits in ``minicode_pending`` for the roll-up, so that an answer costs one write, whatever the event means
+(docs/performance.md).
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
 from fab_minicode.clocks import is_over
-from fab_minicode.models.acquisition import PENDING, TEST, StoredEvent
+from fab_minicode.models.acquisition import REAL, TEST, Pending, StoredEvent
 from fab_minicode.models.authorizers import Authorizer
 from fab_minicode.settings import Settings
 from fab_minicode.trackers.events import Event, Rejection
@@ -40,7 +42,6 @@ _MAX_KEY_TIME_MS = 2 ** (8 * _KEY_TIME_BYTES) - 1
 _COLUMNS = ("key", "authorizer_id", "name", "time_ms", "received_ms", "visitor", "entry", "state")
 # 8 columns x 100 rows stay below the 999 parameters of older SQLite libraries.
 _ROWS_PER_STATEMENT = 100
-_PLACEHOLDERS = {"qmark": "?", "format": "%s", "pyformat": "%s"}
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def accept(
         key = key_of(time_ms, identity)
         stored_ms = time_ms if time_ms <= latest_ms else received_ms
         text = None if entry is None else entry.stored
-        state = TEST if is_test else PENDING
+        state = TEST if is_test else REAL
         row = (key, authorizer_id, name, stored_ms, received_ms, pseudonym(visitor), text, state)
         rows.setdefault(key, row)
     # Sorted: two requests that share events then wait for each other in one direction only, and never deadlock.
@@ -143,17 +144,58 @@ def _pseudonyms(visitor_key: bytes) -> Callable[[str], bytes]:
 
 def _insert(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
     """Insert what is not there yet and return how many rows that were."""
-    inserted = 0
-    for start in range(0, len(rows), _ROWS_PER_STATEMENT):
-        piece = rows[start : start + _ROWS_PER_STATEMENT]
-        # The driver's own statement: compiling a construct of this many values costs more than the insert itself.
-        statement = _statement(connection.dialect.paramstyle, len(piece))
-        inserted += connection.exec_driver_sql(statement, tuple(chain.from_iterable(piece))).rowcount
-    return inserted
+    pieces = [rows[start : start + _ROWS_PER_STATEMENT] for start in range(0, len(rows), _ROWS_PER_STATEMENT)]
+    insert = _insert_at_once if connection.dialect.name == "postgresql" else _insert_alone
+    return sum(insert(connection, piece) for piece in pieces)
+
+
+# The driver's own statements: compiling a construct of this many values costs more than the insert itself.
+
+
+def _insert_at_once(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+    """Insert on PostgreSQL: exactly what this statement has stored begins to wait, whoever else stores the same."""
+    found = connection.exec_driver_sql(_at_once(len(rows)), tuple(chain.from_iterable(rows)))
+    return int(found.scalar() or 0)
+
+
+def _insert_alone(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+    """Insert on SQLite, where this is the only writer from its first statement on."""
+    waiting = tuple(chain.from_iterable([row[:2] for row in rows if row[-1] == REAL]))
+    values = tuple(chain.from_iterable(rows))
+    try:
+        connection.exec_driver_sql(_stored("?", len(rows)), values)
+    except IntegrityError:
+        # Some are there already. Nearly never, and what is new could not be told from it afterwards.
+        if waiting:
+            connection.exec_driver_sql(_waiting(len(waiting) // 2, _IF_NEW), waiting)
+        return int(connection.exec_driver_sql(_stored("?", len(rows)) + _OR_NOTHING, values).rowcount)
+    if waiting:
+        connection.exec_driver_sql(_waiting(len(waiting) // 2), waiting)
+    return len(rows)
+
+
+_OR_NOTHING = " ON CONFLICT (key) DO NOTHING"
+_IF_NEW = f" WHERE NOT EXISTS (SELECT 1 FROM {StoredEvent.__tablename__} AS e WHERE e.key = w.column1)"  # noqa: S608
 
 
 @lru_cache(maxsize=2 * _ROWS_PER_STATEMENT)
-def _statement(paramstyle: str, rows: int) -> str:
-    row = f"({','.join([_PLACEHOLDERS[paramstyle]] * len(_COLUMNS))})"
-    table = StoredEvent.__tablename__
-    return f"INSERT INTO {table} ({','.join(_COLUMNS)}) VALUES {','.join([row] * rows)} ON CONFLICT (key) DO NOTHING"  # noqa: S608
+def _stored(mark: str, rows: int) -> str:
+    row = f"({','.join([mark] * len(_COLUMNS))})"
+    return f"INSERT INTO {StoredEvent.__tablename__} ({','.join(_COLUMNS)}) VALUES {','.join([row] * rows)}"  # noqa: S608
+
+
+@lru_cache(maxsize=_ROWS_PER_STATEMENT)
+def _at_once(rows: int) -> str:
+    return (
+        f"WITH stored AS ({_stored('%s', rows)}{_OR_NOTHING} RETURNING key, authorizer_id, state),"  # noqa: S608
+        f" waiting AS (INSERT INTO {Pending.__tablename__} (key, authorizer_id)"
+        f" SELECT key, authorizer_id FROM stored WHERE state = {REAL})"
+        " SELECT count(*) FROM stored"
+    )
+
+
+@lru_cache(maxsize=2 * _ROWS_PER_STATEMENT)
+def _waiting(rows: int, condition: str = "") -> str:
+    start = f"INSERT INTO {Pending.__tablename__} (key, authorizer_id)"
+    values = f"VALUES {','.join(['(?,?)'] * rows)}"
+    return f"{start} SELECT column1, column2 FROM ({values}) AS w{condition}" if condition else f"{start} {values}"  # noqa: S608

@@ -7,24 +7,22 @@ and columns of our own models; values are always parameters.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import BigInteger, Integer, LargeBinary, SmallInteger, func, select
 from sqlalchemy.engine import Connection
-
-from fab_minicode.models.acquisition import COUNTED, PENDING, StoredEvent
+from sqlalchemy.exc import DBAPIError
 
 Numbers = npt.NDArray[np.int64]
 
 _ROWS_PER_STATEMENT = 20_000
 """Of an INSERT on PostgreSQL; keeps one statement's text at some megabytes."""
-
-_RANGE_FROM = 5_000
-"""So many events are marked by a range of keys rather than one by one (SQLite)."""
 
 
 def is_postgresql(connection: Connection) -> bool:
@@ -52,17 +50,18 @@ def find(connection: Connection, column: Any, wanted: Sequence[Any], columns: Se
         return []
     table = column.property.columns[0].table
     picked = ", ".join(f"t.{one.property.columns[0].name}" for one in columns)
-    conditions = "".join(f" AND t.{name} = {mark(connection)}" for name in fixed)
     name = column.property.columns[0].name
+    matches = f"t.{name} = w.value" + "".join(f" AND t.{other} = {mark(connection)}" for other in fixed)
     if is_postgresql(connection):
-        source = f"unnest(%s::{_array_type(table.c[name])}) AS w(value) JOIN {table.name} AS t ON t.{name} = w.value"
+        # OFFSET 0 keeps it from being a join: look up each wanted value, do not read all rows that are "fixed".
         given: Any = _array(wanted, table.c[name])
-        statement = f"SELECT {picked} FROM {source}{conditions}"  # noqa: S608
+        values = f"unnest(%s::{_array_type(table.c[name])}) AS w(value)"
+        each = f"(SELECT {picked} FROM {table.name} AS t WHERE {matches} OFFSET 0)"  # noqa: S608
+        statement = f"SELECT t.* FROM {values} CROSS JOIN LATERAL {each} AS t"  # noqa: S608
     else:
         # CROSS JOIN keeps the order: look up each wanted value, do not scan the table.
         given = json.dumps(list(wanted))
-        source = f"json_each(?) AS w CROSS JOIN {table.name} AS t WHERE t.{name} = w.value"
-        statement = f"SELECT {picked} FROM {source}{conditions}"  # noqa: S608
+        statement = f"SELECT {picked} FROM json_each(?) AS w CROSS JOIN {table.name} AS t WHERE {matches}"  # noqa: S608
     return rows(connection, statement, (given, *fixed.values()))
 
 
@@ -105,9 +104,8 @@ def insert(
     if not is_postgresql(connection):
         places = ", ".join("?" * len(names))
         statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places}){ending}"  # noqa: S608
-        cursor = connection.connection.cursor()
-        cursor.executemany(statement, zip(*columns.values(), strict=True))
-        cursor.close()
+        with _cursor(connection, statement) as cursor:
+            cursor.executemany(statement, zip(*columns.values(), strict=True))
         return
     arrays = ", ".join(f"%s::{_array_type(table.c[name])}" for name in names)
     # WHERE true: without it PostgreSQL would read ON CONFLICT as a join's condition.
@@ -120,29 +118,65 @@ def insert(
         connection.exec_driver_sql(statement, [piece])
 
 
+def append(connection: Connection, model: Any, columns: Mapping[str, Numbers]) -> None:
+    """
+    Insert rows of whole numbers that are all new.
+
+    Args:
+        connection: In a transaction.
+        model: Whose table.
+        columns: Column name -> one number per row.
+    """
+    table = model.__table__
+    if not (is_postgresql(connection) and _can_copy(connection)):
+        insert(connection, model, {name: column.tolist() for name, column in columns.items()})
+        return
+    statement = f"COPY {table.name} ({', '.join(columns)}) FROM STDIN WITH (FORMAT binary)"
+    with _cursor(connection, statement) as cursor:
+        cursor.copy_expert(statement, io.BytesIO(_as_binary(table, columns)))
+
+
+def _can_copy(connection: Connection) -> bool:
+    return hasattr(connection.connection.cursor(), "copy_expert")
+
+
+def _as_binary(table: Any, columns: Mapping[str, Numbers]) -> bytes:
+    """
+    Return rows as PostgreSQL's binary COPY takes them: in each row the number of fields, each field after its length.
+
+    Source: PostgreSQL's documentation of COPY, "Binary Format".
+    """
+    types = {name: np.dtype(_BINARY[_array_type(table.c[name])]) for name in columns}
+    fields = [field for name, kind in types.items() for field in ((f"{name}_length", ">i4"), (name, kind))]
+    rows = np.empty(len(next(iter(columns.values()))), [("fields", ">i2"), *fields])
+    rows["fields"] = len(columns)
+    for name, column in columns.items():
+        rows[f"{name}_length"], rows[name] = types[name].itemsize, column
+    return _COPY_BEGIN + rows.tobytes() + _COPY_END
+
+
+_BINARY = {"smallint[]": ">i2", "integer[]": ">i4", "bigint[]": ">i8"}
+_COPY_BEGIN, _COPY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+
+
+@contextlib.contextmanager
+def _cursor(connection: Connection, statement: str) -> Iterator[Any]:
+    """Open a cursor of the driver; its errors become SQLAlchemy's, as those of its own statements do."""
+    driver = connection.dialect.dbapi
+    cursor = connection.connection.cursor()
+    try:
+        yield cursor
+    except driver.Error as error:
+        raise DBAPIError.instance(statement, (), error, driver.Error, dialect=connection.dialect) from error
+    finally:
+        cursor.close()
+
+
 def _on_conflict(table: Any, update: Sequence[str]) -> str:
     if not update:
         return ""
     key = ", ".join(column.name for column in table.primary_key.columns)
     return f" ON CONFLICT ({key}) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in update)
-
-
-def mark_counted(connection: Connection, keys: Sequence[bytes], *, is_all: bool) -> None:
-    """Set the state of pending events, given by their keys, ascending; ``is_all``: no other waits between them."""
-    table = StoredEvent.__tablename__
-    start = f"UPDATE {table} SET state = {COUNTED} WHERE "  # noqa: S608
-    if is_postgresql(connection):
-        connection.exec_driver_sql(f"{start}key = ANY(%s::bytea[])", [(list(keys),)])
-        return
-    # The writer is alone here: every pending event up to the last claimed key was claimed. A range costs a third of
-    # single updates; late events at its beginning would stretch it over days, so the first of them go one by one.
-    # "+state": scan the keys, not the index that this statement changes.
-    single = len(keys) if len(keys) < _RANGE_FROM or not is_all else len(keys) // 50
-    if single:
-        connection.exec_driver_sql(f"{start}key = ?", [(key,) for key in keys[:single]])
-    if single < len(keys):
-        spans = (keys[single], keys[-1])
-        connection.exec_driver_sql(f"{start}key BETWEEN ? AND ? AND +state = {PENDING}", spans)
 
 
 def columns_of(found: Sequence[Sequence[Any]]) -> list[list[Any]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,6 +19,7 @@ from fab_minicode.acquisition.caps import Caps
 from fab_minicode.acquisition.contexts import Contexts
 from fab_minicode.acquisition.decisions import Decided, decide, first_visits
 from fab_minicode.acquisition.dimensions import NAMES, TOUCH_NAMES
+from fab_minicode.acquisition.entries import contexts_of
 from fab_minicode.acquisition.facts import CONTEXT, TOUCH, SeriesKey
 from fab_minicode.acquisition.firsts import note_first_visits
 from fab_minicode.acquisition.ghosts import GhostVisit, count_ghosts
@@ -27,6 +27,7 @@ from fab_minicode.acquisition.history import History
 from fab_minicode.acquisition.ledger import Ledger, Part
 from fab_minicode.acquisition.metrics import FIRST_VISIT, VISIT
 from fab_minicode.acquisition.moments import Flags, Moments, key_tails
+from fab_minicode.acquisition.pages import distinct_of
 from fab_minicode.acquisition.tally import bitmap
 from fab_minicode.acquisition.visitors import NEVER, Visitors
 from fab_minicode.acquisition.windows import days_of
@@ -97,8 +98,8 @@ def count(connection: Connection, authorizer_id: int, claimed: Claimed, *, setti
     apply(ledger, changes, contexts)
     if unknown:
         count_ghosts(connection, authorizer_id, ledger, _ghostly(claimed, days, visitors, unknown))
-    for day in np.unique(new.day).tolist():
-        today = bitmap(np.unique(new.visitor[new.day == day]).astype(np.uint32))
+    for day in distinct_of(new.day).tolist():
+        today = bitmap(distinct_of(new.visitor[new.day == day]).astype(np.uint32))
         ledger.add_seen(day, seen.get(day, bitmap(np.zeros(0, np.uint32))), today)
     ledger.write()
     visitors.write()
@@ -111,7 +112,7 @@ def _own_contexts(
     """Return what each visit carried, 0 for custom events; and the scenes that no code has, by entry."""
     visits = [place for place, entry in enumerate(claimed.entries) if entry is not None]
     entries = [claimed.entries[place] or "" for place in visits]
-    found = contexts.of_visits(entries, days[visits].tolist(), caps)
+    found = contexts_of(contexts, entries, days[visits].tolist(), caps)
     own = np.zeros(len(days), np.int64)
     own[visits] = found.contexts
     return own, found.unknown
@@ -167,7 +168,7 @@ def _known_since(moments: Moments, visitors: Visitors, zone: ZoneInfo) -> Number
 def _event_changes(decided: Decided, contexts: Contexts) -> Iterator[Change]:
     moments, moved = decided.moments, decided.moved
     concerned = moments.event[moments.new | moved]
-    names = contexts.event_names([number for number in np.unique(concerned).tolist() if number])
+    names = contexts.event_names([number for number in distinct_of(concerned).tolist() if number])
     for event, name in ((0, VISIT), *((number, f"event:{name}") for number, name in sorted(names.items()))):
         same = moments.event == event
         for route, route_name in ROUTES.items():
@@ -200,12 +201,12 @@ def _first_changes(moments: Moments, visitors: Visitors, zone: ZoneInfo) -> Iter
 
 def apply(ledger: Ledger, changes: Sequence[Change], contexts: Contexts) -> None:
     """Bring changes into the tallies of every dimension, all changes of one series and day together."""
-    known = np.unique(np.concatenate([change.contexts for change in changes]))
+    known = distinct_of(np.concatenate([change.contexts for change in changes]))
     values = contexts.values(known)
     for event, route in dict.fromkeys((change.event, change.route) for change in changes):
         mine = [change for change in changes if (change.event, change.route) == (event, route)]
         more, less = (_rows([one for one in mine if one.less is sign], known, values) for sign in (False, True))
-        for day in np.unique(np.concatenate((more.days, less.days))).tolist():
+        for day in distinct_of(np.concatenate((more.days, less.days))).tolist():
             added, gone = more.of_day(day), less.of_day(day)
             for dimension in (TOUCH, CONTEXT, *NAMES):
                 plus, minus = added.part(dimension), gone.part(dimension)
@@ -252,22 +253,23 @@ def _write_attributions(connection: Connection, authorizer_id: int, decided: Dec
     moments = decided.moments
     new = np.flatnonzero(moments.new)
     order = new[np.argsort(moments.day[new], kind="stable")]
-    bulk.insert(connection, Attribution, _columns(decided, order, authorizer_id))
+    bulk.append(connection, Attribution, _columns(decided, order, authorizer_id))
     moved = np.flatnonzero(decided.moved)
     if len(moved):
-        columns = {**_columns(decided, moved, authorizer_id), "entry_context_id": decided.entry[moved].tolist()}
-        bulk.insert(connection, Attribution, columns, update=("route", "entry_context_id"))
+        columns = {**_columns(decided, moved, authorizer_id), "entry_context_id": decided.entry[moved]}
+        values = {name: column.tolist() for name, column in columns.items()}
+        bulk.insert(connection, Attribution, values, update=("route", "entry_context_id"))
 
 
-def _columns(decided: Decided, places: Numbers, authorizer_id: int) -> dict[str, Any]:
+def _columns(decided: Decided, places: Numbers, authorizer_id: int) -> dict[str, Numbers]:
     rows = decided.moments.take(places)
     return {
-        "authorizer_id": [authorizer_id] * len(rows),
-        "day": rows.day.tolist(),
-        "visitor_id": rows.visitor.tolist(),
-        "time_ms": rows.time.tolist(),
-        "key_tail": rows.tail.tolist(),
-        "event_id": rows.event.tolist(),
-        "context_id": decided.context[places].tolist(),
-        "route": decided.route[places].tolist(),
+        "authorizer_id": np.full(len(rows), authorizer_id),
+        "day": rows.day,
+        "visitor_id": rows.visitor,
+        "time_ms": rows.time,
+        "key_tail": rows.tail,
+        "event_id": rows.event,
+        "context_id": decided.context[places],
+        "route": decided.route[places],
     }

@@ -72,7 +72,7 @@ def decide(moments: Moments, contexts: Contexts) -> Decided:
     context[with_visit], route[with_visit] = context[visits[with_visit]], route[visits[with_visit]]
     stray = custom & (visits < 0)
     if stray.any():
-        context[stray], route[stray] = contexts.numbered([NOTHING])[0], STRAY
+        context[stray], route[stray] = contexts.numbered(NOTHING)[0], STRAY
     late = ~moments.new & ~moments.visit & (visits >= 0) & moments.new[visits]
     before = _entries(moments, contexts, late)
     # A new visit's own context is what attribution ``entry`` says of it and of its custom events.
@@ -96,15 +96,14 @@ def _decide_visits(moments: Moments, contexts: Contexts, context: Numbers, route
 
 def _mapped(packed: Numbers, contexts: Contexts) -> Numbers:
     unique, places = np.unique(packed, return_inverse=True)
-    pairs = [(number >> 32, number & 0xFFFFFFFF) for number in unique.tolist()]
-    return np.array(contexts.carried(pairs), np.int64)[places.ravel()]
+    return contexts.carried(unique >> 32, unique & 0xFFFFFFFF)[places.ravel()]
 
 
 def _entries(moments: Moments, contexts: Contexts, which: Flags) -> Numbers:
     """Return what attribution ``entry`` says of some stored events, 0 for the others."""
     entries = np.where(which, np.where(moments.route == MOVED, moments.entry, moments.context), 0)
     carried = np.flatnonzero(which & (moments.route == CARRIED))
-    entries[carried] = contexts.blank(moments.context[carried].tolist())
+    entries[carried] = contexts.blank(moments.context[carried])
     return entries
 
 

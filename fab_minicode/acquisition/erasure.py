@@ -30,10 +30,10 @@ from fab_minicode.acquisition.tally import Tally, is_few, stored_visitors, unpac
 from fab_minicode.acquisition.timeline import Carried, days_seen
 from fab_minicode.actor import Actor
 from fab_minicode.errors import MinicodeError, Missing
-from fab_minicode.models import Attribution, StoredEvent, Value, Visitor
+from fab_minicode.models import Attribution, Pending, StoredEvent, Value, Visitor
+from fab_minicode.models.acquisition import TEST
 
 _LAST_DAY = dt.date(2199, 12, 31)
-_STATES = {0: "waiting", 1: "counted", 2: "test"}
 
 
 class Busy(MinicodeError):
@@ -75,7 +75,8 @@ def export_visitor(connection: Connection, authorizer_id: int, hashed: bytes) ->
     Raises:
         Missing: If nothing is stored.
     """
-    events = [_event_json(row) for row in connection.execute(_events_of(authorizer_id, hashed))]
+    waiting = set(connection.execute(_waiting(authorizer_id, hashed)).scalars())
+    events = [_event_json(row, waiting) for row in connection.execute(_events_of(authorizer_id, hashed))]
     known = visitor_hashed(connection, authorizer_id, hashed)
     if known is None and not events:
         raise Missing("visitor")
@@ -116,6 +117,8 @@ def erase_visitor(engine: Engine, authorizer_id: int, hashed: bytes, *, actor: A
             raise Busy("the roll-up is at work")
         known = visitor_hashed(connection, authorizer_id, hashed)
         whose = (StoredEvent.authorizer_id == authorizer_id, StoredEvent.visitor == hashed)
+        waiting = _waiting(authorizer_id, hashed).scalar_subquery()
+        connection.execute(delete(Pending.__table__).where(Pending.key.in_(waiting)))
         events = connection.execute(delete(StoredEvent.__table__).where(*whose)).rowcount
         if known is None and not events:
             raise Missing("visitor")
@@ -175,14 +178,19 @@ def _events_of(authorizer_id: int, hashed: bytes) -> Any:
     )
 
 
-def _event_json(row: Any) -> dict[str, Any]:
+def _waiting(authorizer_id: int, hashed: bytes) -> Any:
+    mine = (StoredEvent.authorizer_id == authorizer_id, StoredEvent.visitor == hashed)
+    return select(StoredEvent.key).join(Pending, Pending.key == StoredEvent.key).where(*mine)
+
+
+def _event_json(row: Any, waiting: set[bytes]) -> dict[str, Any]:
     return {
         "key": bytes(row.key).hex(),
         "event": row.name,
         "at": _instant(row.time_ms),
         "received_at": _instant(row.received_ms),
         "carried": row.entry and json.loads(row.entry),
-        "state": _STATES.get(row.state, str(row.state)),
+        "state": "test" if row.state == TEST else "waiting" if row.key in waiting else "counted",
     }
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from fab_minicode.acquisition import bulk
 from fab_minicode.acquisition.answer import Freshness
-from fab_minicode.models.acquisition import PENDING, Progress, StoredEvent
+from fab_minicode.models.acquisition import Pending, Progress
 
 MAX_PENDING = 1_000
 """So many waiting events are looked at, of all mini programs; an answer shall not wait for a long queue's count."""
@@ -21,11 +21,9 @@ def freshness(connection: Connection, authorizer_id: int) -> Freshness:
     """Return how fresh a mini program's numbers are; two small look-ups."""
     mark = bulk.mark(connection)
     counted = f"SELECT received_ms FROM {Progress.__tablename__} WHERE authorizer_id = {mark}"  # noqa: S608
-    # The state as a literal: a parameter would keep the planner from the partial index. The order for PostgreSQL: after
-    # a burst its statistics say that many events wait, and it would look for them in the whole table.
     waiting = (
-        f"SELECT count(*) FROM (SELECT authorizer_id FROM {StoredEvent.__tablename__}"  # noqa: S608
-        f" WHERE state = {PENDING} ORDER BY key LIMIT {MAX_PENDING}) AS w WHERE w.authorizer_id = {mark}"
+        f"SELECT count(*) FROM (SELECT authorizer_id FROM {Pending.__tablename__}"  # noqa: S608
+        f" ORDER BY key LIMIT {MAX_PENDING}) AS w WHERE w.authorizer_id = {mark}"
     )
     found = bulk.rows(connection, counted, (authorizer_id,))
     pending = int(bulk.rows(connection, waiting, (authorizer_id,))[0][0])

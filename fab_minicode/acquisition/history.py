@@ -18,6 +18,7 @@ from fab_minicode.acquisition import bulk
 from fab_minicode.acquisition.facts import SEEN, TOUCH, SeriesKey, crowd, read, series_of
 from fab_minicode.acquisition.metrics import VISIT
 from fab_minicode.acquisition.moments import LOOK_BACK_DAYS, Moments, Numbers
+from fab_minicode.acquisition.pages import distinct_of
 from fab_minicode.acquisition.tally import bitmap, people
 from fab_minicode.models.acquisition import OWN, Attribution
 
@@ -61,33 +62,36 @@ class History:
             known_since: For each of ``together`` the day of its visitor's first visit as stored, 0 if there is none.
             oldest: No day before this one has events any more.
         """
-        starts = new.starts()
-        first_days = dict(zip(new.visitor[starts].tolist(), new.day[starts].tolist(), strict=True))
         touchless = together.new & together.visit & (together.latest(together.touched) < 0)
         orphans = together.new & ~together.visit & (together.latest(together.visit) < 0)
         orphans &= (known_since > 0) & (known_since <= together.day)
         touches = self._walk(
-            {visitor: first_days[visitor] for visitor in together.visitor[touchless].tolist()},
+            _by_first_day(new, together.visitor[touchless]),
             lambda day: self._crowd((OWN_TOUCHES,), day),
             # Two days more than the look-back: a day of the zone is not 24 hours when clocks change.
             until=max(oldest, int(together.day[touchless].min(initial=2**31)) - LOOK_BACK_DAYS - 2),
         )
         touches = touches.take(touches.touched)
         visits = self._walk(
-            {visitor: first_days[visitor] for visitor in together.visitor[orphans].tolist()},
+            _by_first_day(new, together.visitor[orphans]),
             lambda day: self._crowd((OWN_TOUCHES, CARRIED_TOUCHES), day),
             until=max(oldest, int(known_since[orphans].min(initial=2**31))),
         )
         # The same event may stand in both; nothing is ever taken from it twice.
         return _with(visits, touches)
 
-    def _walk(self, first_days: dict[int, int], crowd_of: Callable[[int], Any], *, until: int) -> Moments:
-        """Go back day by day; of each visitor return the events of the latest day, before its own, that has it."""
+    def _walk(self, waiting: dict[int, Any], crowd_of: Callable[[int], Any], *, until: int) -> Moments:
+        """
+        Go back day by day; of each visitor return the events of the latest day, before its own, that has it.
+
+        Args:
+            waiting: Day -> the visitors whose own it is, a bitmap.
+            crowd_of: Who has events on a day, a bitmap.
+            until: The first day to look at.
+        """
         found, looking = nothing(), BitMap()
-        waiting = sorted((day, visitor) for visitor, day in first_days.items())
-        for day in range(waiting[-1][0] - 1 if waiting else 0, until - 1, -1):
-            while waiting and waiting[-1][0] > day:
-                looking.add(waiting.pop()[1])
+        for day in range(max(waiting, default=0) - 1, until - 1, -1):
+            looking |= waiting.pop(day + 1, BitMap())
             if not looking and not waiting:
                 break
             here = looking & crowd_of(day) if looking else looking
@@ -121,6 +125,14 @@ class History:
 SEEN_KEY = SeriesKey(SEEN, "own", TOUCH)
 OWN_TOUCHES = SeriesKey(VISIT, "own", TOUCH)
 CARRIED_TOUCHES = SeriesKey(VISIT, "carried", TOUCH)
+
+
+def _by_first_day(new: Moments, visitors: Numbers) -> dict[int, Any]:
+    """Return some visitors of new events, bitmaps by the day of their first one."""
+    starts = new.starts()
+    wanted = distinct_of(visitors)
+    days = new.day[starts][np.searchsorted(new.visitor[starts], wanted)]
+    return {day: bitmap(wanted[days == day].astype(np.uint32)) for day in distinct_of(days).tolist()}
 
 
 def nothing() -> Moments:

@@ -52,7 +52,7 @@ def ids_of(pairs: Pairs) -> Ids:
 
 
 def distinct_of(values: Numbers) -> Numbers:
-    """Return the distinct values, ascending; ``numpy.unique`` hashes, which is slower here."""
+    """Return the distinct of whole numbers from 0 on, ascending; ``numpy.unique`` hashes, which is slower here."""
     ordered = np.sort(values)
     return ordered[np.flatnonzero(np.diff(ordered, append=-1))]
 

@@ -155,11 +155,12 @@ def raw(story: Story) -> str:
     """
     start, end = story.instants
     return (
-        f"-- {story.comment}\n"
+        f"-- {story.comment}\n"  # noqa: S608
         "SELECT 'raw' AS what, COUNT(*) AS events, COUNT(DISTINCT visitor) AS visitors\n"
         "FROM minicode_events\n"
         f"WHERE authorizer_id = {story.authorizer_id} AND state = 1"
         f" AND time_ms >= {start} AND time_ms < {end}\n"
+        "  AND NOT EXISTS (SELECT 1 FROM minicode_pending AS p WHERE p.key = minicode_events.key)\n"
         "UNION ALL\n"
         "SELECT 'decided', COUNT(*), COUNT(DISTINCT visitor_id)\n"
         "FROM minicode_attributions\n"

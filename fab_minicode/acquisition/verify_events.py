@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, or_, select, text
+from sqlalchemy import and_, exists, or_, select, text
 from sqlalchemy.engine import Connection
 
 from fab_minicode.acquisition import bulk
 from fab_minicode.acquisition.caps import TOO_MANY
 from fab_minicode.acquisition.dimensions import NAMES
 from fab_minicode.acquisition.verify_words import Difference, Place, Texts
-from fab_minicode.models import Attribution, Code, Context, StoredEvent, Value, Visitor
-from fab_minicode.models.acquisition import CARRIED, COUNTED, OWN
+from fab_minicode.models import Attribution, Code, Context, Pending, StoredEvent, Value, Visitor
+from fab_minicode.models.acquisition import CARRIED, OWN, REAL
 
 _BATCH = 5_000
 _DAY_MS = 86_400_000
@@ -107,7 +107,8 @@ def _batches(connection: Connection, place: Place, zone: ZoneInfo) -> Iterator[l
         StoredEvent.time_ms == StoredEvent.received_ms,
         StoredEvent.time_ms.between(begin, end),
     )
-    mine = and_(StoredEvent.authorizer_id == place.authorizer_id, StoredEvent.state == COUNTED)
+    waits = exists().where(Pending.key == StoredEvent.key)
+    mine = and_(StoredEvent.authorizer_id == place.authorizer_id, StoredEvent.state == REAL, ~waits)
     wanted = select(*_EVENT).where(mine, or_(and_(StoredEvent.key >= low, StoredEvent.key < high), ahead))
     wanted = wanted.where(StoredEvent.key >= low)
     found = connection.execute(wanted.execution_options(stream_results=True))

@@ -63,7 +63,8 @@ class Visitors:
 
     def _find(self) -> None:
         heads = self._halves[:, 0]
-        wanted = np.unique(heads).tolist()
+        # In order already; two visitors may have the same.
+        wanted = heads[np.concatenate(([True], heads[1:] != heads[:-1]))].tolist()
         rows = bulk.find(self._connection, Visitor.head, wanted, _COLUMNS, authorizer_id=self._authorizer_id)
         if not rows:
             return
@@ -99,17 +100,21 @@ class Visitors:
 
     def write(self) -> None:
         """Write new visitors and changed first visits."""
-        places = np.flatnonzero(self._changed)
-        first = (
-            [None if at == NEVER else at for at in self.first_ms[places].tolist()],
-            [one or None for one in self.first_context[places].tolist()],
-        )
-        columns = {
-            "authorizer_id": [self._authorizer_id] * len(places),
-            "head": self._halves[places, 0].tolist(),
-            "tail": self._halves[places, 1].tolist(),
-            "id": self.number[places].tolist(),
-            "first_ms": first[0],
-            "first_context_id": first[1],
+        has_first = self.first_ms != NEVER
+        bulk.append(self._connection, Visitor, self._columns(self._is_new & has_first))
+        # Few: visitors without a visit (whose numbers of it are NULL), and those whose first visit came late.
+        others = self._columns(self._changed & ~(self._is_new & has_first))
+        values = {name: column.tolist() for name, column in others.items()}
+        values["first_ms"] = [None if at == NEVER else at for at in values["first_ms"]]
+        values["first_context_id"] = [one or None for one in values["first_context_id"]]
+        bulk.insert(self._connection, Visitor, values, update=("first_ms", "first_context_id"))
+
+    def _columns(self, which: npt.NDArray[np.bool_]) -> dict[str, Numbers]:
+        return {
+            "authorizer_id": np.full(int(which.sum()), self._authorizer_id),
+            "head": self._halves[which, 0],
+            "tail": self._halves[which, 1],
+            "id": self.number[which],
+            "first_ms": self.first_ms[which],
+            "first_context_id": self.first_context[which],
         }
-        bulk.insert(self._connection, Visitor, columns, update=("first_ms", "first_context_id"))

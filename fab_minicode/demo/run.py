@@ -32,8 +32,7 @@ from fab_minicode.demo.keep import keep_questions
 from fab_minicode.demo.serve import HOST, Serving
 from fab_minicode.demo.story import CINEMA, MINI_PROGRAMS
 from fab_minicode.migrations import upgrade
-from fab_minicode.models import StoredEvent
-from fab_minicode.models.acquisition import PENDING
+from fab_minicode.models import Pending
 from fab_minicode.runtime import EXTENSION, Runtime
 from fab_minicode.sandbox import App, PlatformApp, Sandbox
 
@@ -176,9 +175,7 @@ def _send(
 
 def _pending(engine: Engine) -> int:
     with engine.connect() as connection:
-        count: int = connection.execute(
-            select(func.count()).select_from(StoredEvent).where(StoredEvent.state == PENDING)
-        ).scalar_one()
+        count: int = connection.execute(select(func.count()).select_from(Pending)).scalar_one()
         return count
 
 

@@ -1,9 +1,10 @@
 """
 Events as they came, and what they were counted into.
 
-The way of an event: ``minicode_events`` (accepted, ``state`` 0) -> roll-up decides its visitor number, context and
-route (``minicode_attributions``, ``state`` 1) and adds it to one tally per series and day in ``minicode_facts``.
-Numbers are read from the facts; the attributions let anyone recount them with SQL.
+The way of an event: ``minicode_events``, and its key in ``minicode_pending`` (accepted) -> roll-up decides its visitor
+number, context and route (``minicode_attributions``), adds it to one tally per series and day in ``minicode_facts`` and
+takes the key out of ``minicode_pending``. Numbers are read from the facts; the attributions let anyone recount them
+with SQL.
 """
 
 from __future__ import annotations
@@ -19,15 +20,12 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
-    text,
 )
 
 from fab_minicode.models.types import Base
 
-_PENDING = text("state = 0")
-
-PENDING, COUNTED, TEST = 0, 1, 2
-"""``StoredEvent.state``: waiting for the roll-up, counted, test traffic (never counted)."""
+REAL, TEST = 1, 2
+"""``StoredEvent.state``: what visitors did, test traffic (never counted)."""
 
 OWN, CARRIED, STRAY, MOVED = 1, 2, 3, 4
 """
@@ -49,10 +47,7 @@ class StoredEvent(Base):
     """
 
     __tablename__ = "minicode_events"
-    __table_args__ = (
-        Index("ix_minicode_events_pending", "key", sqlite_where=_PENDING, postgresql_where=_PENDING),
-        {"sqlite_with_rowid": False},
-    )
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     key = Column(LargeBinary(16), primary_key=True)
     authorizer_id = Column(Integer, nullable=False)
@@ -61,7 +56,22 @@ class StoredEvent(Base):
     received_ms = Column(BigInteger, nullable=False)
     visitor = Column(LargeBinary(16), nullable=False)
     entry = Column(Text)
-    state = Column(SmallInteger, nullable=False, default=PENDING)
+    state = Column(SmallInteger, nullable=False, default=REAL)
+
+
+class Pending(Base):
+    """
+    An accepted event that waits for the roll-up.
+
+    A table of its own: an event that changed its state would be written twice, which on PostgreSQL took more than a
+    quarter of the roll-up (docs/performance.md).
+    """
+
+    __tablename__ = "minicode_pending"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    key = Column(LargeBinary(16), primary_key=True)
+    authorizer_id = Column(Integer, nullable=False)
 
 
 class Attribution(Base):
@@ -198,6 +208,20 @@ class FactPage(Base):
     day = Column(Integer, primary_key=True, autoincrement=False)
     page = Column(Integer, primary_key=True, autoincrement=False)
     tallies = Column(LargeBinary, nullable=False)
+
+
+class FactDay(Base):
+    """
+    When the facts of a mini program's day changed: ``version`` is another number then, by chance, so that none comes
+    twice, not even after a backup was restored.
+    """
+
+    __tablename__ = "minicode_fact_days"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    authorizer_id = Column(Integer, primary_key=True, autoincrement=False)
+    day = Column(Integer, primary_key=True, autoincrement=False)
+    version = Column(BigInteger, nullable=False)
 
 
 class Progress(Base):

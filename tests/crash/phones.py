@@ -24,7 +24,6 @@ import time
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Engine
 
-from fab_minicode.models.acquisition import COUNTED
 from tests import collect_app, hosts
 from tests.waiting import until
 
@@ -188,7 +187,7 @@ def assert_all_are_counted_once(url: str, events: int) -> None:
     """The roll-up, which was killed as often, ends with one attribution for each event."""
     engine = create_engine(url)
     try:
-        until(lambda: not count(engine, f"minicode_events WHERE state <> {COUNTED}"), "the roll-up ends")
+        until(lambda: not count(engine, "minicode_pending"), "the roll-up ends")
 
         assert events == count(engine, "minicode_attributions")
     finally:

@@ -72,7 +72,7 @@ _PRINT = worlds.Print(0, "nobody", "wxacode", "nobodys", "x" * 32, ("poster", ""
 def _pending(url):
     engine = create_engine(url)
     try:
-        return _count(engine, "SELECT count(*) FROM minicode_events WHERE state = 0")
+        return _count(engine, "SELECT count(*) FROM minicode_pending")
     finally:
         engine.dispose()
 
