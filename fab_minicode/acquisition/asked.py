@@ -10,13 +10,14 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
 from fab_minicode.acquisition.answer import Counted
 from fab_minicode.acquisition.conditions import conditions_of, names_of, spoken_of
 from fab_minicode.acquisition.crowds import EVERYBODY, Crowd, Group, Segment, measured
+from fab_minicode.acquisition.kept import kept
 from fab_minicode.acquisition.metrics import Metric, divided
 from fab_minicode.acquisition.plan import Plan
 from fab_minicode.acquisition.question import Question
@@ -69,6 +70,35 @@ class Reading:
         return list(dict.fromkeys(group for found in self.cells.values() for group in found))
 
 
+class Row(NamedTuple):
+    """One row of an answer, before its values have names."""
+
+    bucket: str
+    group: Group
+    segment: str
+    numbers: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Tallied:
+    """
+    What was counted in one window, before its values have names.
+
+    Attributes:
+        near: The groups that may be shown, and the number by which they are ranked; nothing where they were given.
+        groups: Those that are shown.
+        rows: By time, then by rank, then by segment.
+        totals: Of everything that passes.
+        others: Of the groups that are not shown.
+    """
+
+    near: Mapping[Group, float]
+    groups: Sequence[Group]
+    rows: Sequence[Row]
+    totals: Mapping[str, Any]
+    others: Mapping[str, Any]
+
+
 class Asked:
     """One question to one mini program."""
 
@@ -110,16 +140,43 @@ class Asked:
 
     def count(self, window: Window, groups: Sequence[Group] | None) -> tuple[Counted, Sequence[Group]]:
         """Count a window; ``groups`` are those to show, None for the highest ones. Returns them as well."""
+        tallied = self._tallied(window, groups)
+        names = self.names(tallied.groups)
+        keys = {group: self.keys(group, names) for group in tallied.groups}
+        rows = [self._shown(row, keys[row.group]) for row in tallied.rows]
+        return Counted(window, rows, tallied.totals, tallied.others), tallied.groups
+
+    def _tallied(self, window: Window, groups: Sequence[Group] | None) -> Tallied:
+        """Count a window, or find it counted (``acquisition.kept``)."""
+        question = self._question
+        # Single hours are not of days only; saved segments look at other days as well.
+        if question.granularity == "hour" or self._saved:
+            return self._count(window, groups)
+        days = range(window.days.stop) if question.attribution == "first" else window.days
+        shown = (question.granularity, question.attribution, question.segments, question.limit, question.metrics)
+        asked = (window, shown, self._plan.identity, None if groups is None else tuple(groups))
+        found = kept(
+            self._connection,
+            self._authorizer_id,
+            days,
+            asked,
+            lambda: self._count(window, groups),
+            rows=lambda tallied: len(tallied.rows) + len(tallied.near),
+        )
+        # Equal numbers stand by name, and codes can be renamed.
+        is_in_order = groups is not None or found.groups == self._in_order(found.near)
+        return found if is_in_order else self._count(window, groups)
+
+    def _count(self, window: Window, groups: Sequence[Group] | None) -> Tallied:
         reading = self.read(window)
+        near: Mapping[Group, float] = {}
         if groups is None:
-            groups = self.highest(reading)
-        names = self.names(groups)
-        rows: list[dict[str, Any]] = []
-        for bucket in self._buckets(window):
-            for group in groups:
-                rows += self._rows(reading, bucket, group, names)
+            near = self._near(reading)
+            groups = self._in_order(near)
+        places = [(bucket, group) for bucket in self._buckets(window) for group in groups]
+        rows = [row for place in places for row in self._rows(reading, *place)]
         totals, others = (self.numbers(reading, reading.all_but(but)) for but in ((), set(groups)))
-        return Counted(window, rows, totals, others), groups
+        return Tallied(near, groups, rows, totals, others)
 
     def read(self, window: Window) -> Reading:
         """Read what each metric counts, each once."""
@@ -154,21 +211,26 @@ class Asked:
 
     def highest(self, reading: Reading) -> list[Group]:
         """Return the groups to show: the highest first metric first, then by name, "not set" last."""
+        return self._in_order(self._near(reading))
+
+    def _near(self, reading: Reading) -> dict[Group, float]:
+        """Return the groups that may be shown with their first metric: names are looked up where they may decide."""
         question = self._question
         if not question.dimensions:
-            return [()]
+            return {(): 0}
         segment, name = reading.segments[0], question.metrics[0].name
         ranked = {group: self._rank(reading.group(group), segment, name) for group in reading.groups()}
         least = sorted(ranked.values(), reverse=True)[: question.limit]
-        # Names are looked up only where they may decide.
-        near = [group for group, number in ranked.items() if least and number >= least[-1]]
-        names = self.names(near).values()
+        return {group: number for group, number in ranked.items() if least and number >= least[-1]}
+
+    def _in_order(self, near: Mapping[Group, float]) -> list[Group]:
+        names = self.names(list(near)).values()
 
         def order(group: Group) -> Any:
             texts = [text_of(known.get(number)) for known, number in zip(names, group, strict=True)]
-            return (-ranked[group], [(not number, text) for number, text in zip(group, texts, strict=True)], group)
+            return (-near[group], [(not number, text) for number, text in zip(group, texts, strict=True)], group)
 
-        return sorted(near, key=order)[: question.limit]
+        return sorted(near, key=order)[: self._question.limit]
 
     def _rank(self, crowds: Callable[[Metric], list[Crowd]], segment: Segment, name: str) -> float:
         """Return the first metric of a group; a ratio that cannot be formed ranks below all others."""
@@ -197,17 +259,19 @@ class Asked:
             return [hour_text(24 * day + hour) for day in window.days for hour in range(24)]
         return list(dict.fromkeys(BUCKETS[granularity](day) for day in window.days))
 
-    def _rows(self, reading: Reading, bucket: str, group: Group, names: Names) -> Iterator[dict[str, Any]]:
+    def _rows(self, reading: Reading, bucket: str, group: Group) -> Iterator[Row]:
         """Return the rows of one bucket and group; without dimensions a row of zeros stands where nobody came."""
-        question = self._question
-        start: dict[str, Any] = {} if question.granularity == "total" else {question.granularity: bucket}
-        start |= self.keys(group, names)
         here = reading.here(group, bucket)
         for segment in reading.segments:
             parts = self._measured(here, segment)
-            if any(parts.values()) or not question.dimensions:
-                marked = {"segment": segment.name} if len(reading.segments) > 1 else {}
-                yield {**start, **marked, **_shown(question.metrics, parts)}
+            if any(parts.values()) or not self._question.dimensions:
+                yield Row(bucket, group, segment.name, _shown(self._question.metrics, parts))
+
+    def _shown(self, row: Row, keys: Mapping[str, Any]) -> dict[str, Any]:
+        question = self._question
+        start = {} if question.granularity == "total" else {question.granularity: row.bucket}
+        marked = {"segment": row.segment} if len(question.segments) > 1 else {}
+        return {**start, **keys, **marked, **row.numbers}
 
     def numbers(self, reading: Reading, crowds: Callable[[Metric], list[Crowd]]) -> dict[str, Any]:
         """Return the numbers of some crowds; with several segments one set for each."""

@@ -6,6 +6,7 @@ How they stand is told in ``acquisition.facts``, which reads them.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,12 +32,14 @@ from fab_minicode.acquisition.pages import (
     without,
 )
 from fab_minicode.acquisition.tally import FEW, Tally, parted
-from fab_minicode.models.acquisition import Fact, FactPage, Series
+from fab_minicode.models.acquisition import Fact, FactDay, FactPage, Series
 
 Numbers = npt.NDArray[np.int64]
 
 _Changed = dict[tuple[int, int], dict[int, bytes | None]]
 """Series and day -> value (or page) -> stored form; None: nothing is left of what was there."""
+
+_VERSION_BITS = 62
 
 _NO_EVENTS: Pairs = np.zeros(0, np.uint64)
 
@@ -93,7 +96,11 @@ class Ledger:
         self._pages[series, day] = {**dict.fromkeys(pages), **pack_pages(short)}
 
     def write(self) -> None:
-        """Write what has changed."""
+        """Write what has changed, and that it has (``acquisition.kept``)."""
+        days = sorted({day for changed in (self._long, self._pages) for _, day in changed})
+        versions = {"day": days, "version": [secrets.randbits(_VERSION_BITS) for _ in days]}
+        owner = {"authorizer_id": [self._authorizer_id] * len(days)}
+        bulk.insert(self._connection, FactDay, owner | versions, update=("version",))
         rows = _filled(self._long)
         halves = [parted(row[3]) for row in rows]
         columns = {"tally": [half[0] for half in halves], "again": [half[1] for half in halves]}

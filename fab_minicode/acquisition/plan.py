@@ -7,7 +7,7 @@ does to them is a table (``READS``): nothing is stored twice for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +89,12 @@ class Plan:
         self._contexts: dict[tuple[str, ...], Numbers] = {}
         self._needed = tuple(dict.fromkeys((*dimensions, *(one.dimension for one in conditions))))
         self._checks = [(self._needed.index(one.dimension), one.numbers, one.inverse) for one in conditions]
+
+    @property
+    def identity(self) -> Hashable:
+        """What is equal for plans that make the same groups of the same facts."""
+        merged = tuple((place, tuple(sorted(numbers.items()))) for place, numbers in self._merged)
+        return self._dimensions, self._conditions, merged
 
     def pieces(self, source: Source, counts: str, attribution: str, until: Days) -> list[Piece]:
         """

@@ -19,6 +19,7 @@ from fab_minicode.acquisition.asked import Asked
 from fab_minicode.acquisition.crowds import Crowd, union_of
 from fab_minicode.acquisition.facts import TOUCH
 from fab_minicode.acquisition.freshness import freshness
+from fab_minicode.acquisition.kept import kept
 from fab_minicode.acquisition.metrics import VISIT
 from fab_minicode.acquisition.pages import grouped
 from fab_minicode.acquisition.plan import READS
@@ -83,10 +84,14 @@ def headline(connection: Connection, appid: str, *, settings: Settings, now: dt.
     window = _WEEK.resolve(now, settings.zone)
 
     def users(days: Window) -> int:
-        rows = Days(connection, number, days, times=False).rows(VISIT, ("own", "carried"), TOUCH)
-        return len(union_of(tally for _, with_touch, tally in rows if with_touch))
+        return kept(connection, number, days.days, "headline", lambda: _users_with_touch(connection, number, days))
 
     return Headline(users(window), users(window.previous()), window, window.previous())
+
+
+def _users_with_touch(connection: Connection, authorizer_id: int, window: Window) -> int:
+    rows = Days(connection, authorizer_id, window, times=False).rows(VISIT, ("own", "carried"), TOUCH)
+    return len(union_of(tally for _, with_touch, tally in rows if with_touch))
 
 
 def users_by_code(
