@@ -129,28 +129,28 @@ def test_what_is_left_of_removed_events_holds_up_nobody(engine):
 
 def test_whole_numbers_are_appended_as_they_are(engine):
     columns = {
-        "authorizer_id": [1, 1, 1], "day": [740_000, 740_000, 740_001], "visitor_id": [1, 2**40, 3],
+        "day": [740_000, 740_000, 740_001], "visitor_id": [1, 2**40, 3],
         "time_ms": [0, 1_790_000_000_000, 2**62], "key_tail": [-(2**63), 2**63 - 1, 0], "event_id": [0, 2**31 - 1, 7],
         "context_id": [5, 6, 7], "route": [1, 4, 2],
     }  # fmt: skip
     with engine.begin() as connection:
-        bulk.append(connection, Attribution, {name: np.array(column, np.int64) for name, column in columns.items()})
-        bulk.append(connection, Attribution, {name: np.zeros(0, np.int64) for name in columns})
+        bulk.append(connection, Attribution, 1, {name: np.array(column, np.int64) for name, column in columns.items()})
+        bulk.append(connection, Attribution, 1, {name: np.zeros(0, np.int64) for name in columns})
         found = (
             connection.execute(text("SELECT * FROM minicode_attributions ORDER BY day, visitor_id")).mappings().all()
         )
 
     assert columns == {name: [row[name] for row in found] for name in columns}
-    assert [None] * 3 == [row["entry_context_id"] for row in found]
+    assert [(1, None)] * 3 == [(row["authorizer_id"], row["entry_context_id"]) for row in found]
 
 
 @pytest.mark.parametrize("how", ["append", "insert"])
 def test_the_drivers_errors_are_the_databases_errors(engine, how):
-    row = {"authorizer_id": 1, "head": 5, "tail": 6, "id": 7, "first_ms": 8, "first_context_id": 9}
+    row = {"head": 5, "tail": 6, "id": 7, "first_ms": 8, "first_context_id": 9}
 
     def put(connection):
         if how == "append":
-            bulk.append(connection, Visitor, {name: np.array([value]) for name, value in row.items()})
+            bulk.append(connection, Visitor, 1, {name: np.array([value]) for name, value in row.items()})
         else:
             bulk.insert(connection, Pending, {"key": [b"k" * 16], "authorizer_id": [1]})
 

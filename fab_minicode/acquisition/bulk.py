@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,10 +102,7 @@ def insert(
     rows = len(columns[names[0]])
     ending = _on_conflict(table, update)
     if not is_postgresql(connection):
-        places = ", ".join("?" * len(names))
-        statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places}){ending}"  # noqa: S608
-        with _cursor(connection, statement) as cursor:
-            cursor.executemany(statement, zip(*columns.values(), strict=True))
+        _insert_many(connection, table, dict.fromkeys(names, "?"), columns.values(), ending)
         return
     arrays = ", ".join(f"%s::{_array_type(table.c[name])}" for name in names)
     # WHERE true: without it PostgreSQL would read ON CONFLICT as a join's condition.
@@ -118,22 +115,37 @@ def insert(
         connection.exec_driver_sql(statement, [piece])
 
 
-def append(connection: Connection, model: Any, columns: Mapping[str, Numbers]) -> None:
+def append(connection: Connection, model: Any, authorizer_id: int, columns: Mapping[str, Numbers]) -> None:
     """
     Insert rows of whole numbers that are all new.
 
     Args:
         connection: In a transaction.
         model: Whose table.
-        columns: Column name -> one number per row.
+        authorizer_id: A column of it that is the same in all rows.
+        columns: Of the others, name -> one number per row.
     """
     table = model.__table__
-    if not (is_postgresql(connection) and _can_copy(connection)):
+    if not is_postgresql(connection):
+        values = {"authorizer_id": str(int(authorizer_id)), **dict.fromkeys(columns, "?")}
+        _insert_many(connection, table, values, [column.tolist() for column in columns.values()])
+        return
+    columns = {"authorizer_id": np.full(len(next(iter(columns.values()))), authorizer_id), **columns}
+    if not _can_copy(connection):
         insert(connection, model, {name: column.tolist() for name, column in columns.items()})
         return
     statement = f"COPY {table.name} ({', '.join(columns)}) FROM STDIN WITH (FORMAT binary)"
     with _cursor(connection, statement) as cursor:
         cursor.copy_expert(statement, io.BytesIO(_as_binary(table, columns)))
+
+
+def _insert_many(
+    connection: Connection, table: Any, values: Mapping[str, str], lists: Iterable[Sequence[Any]], ending: str = ""
+) -> None:
+    """Insert rows on SQLite; ``values``: column name -> what the statement has of it, ``lists``: what its "?" are."""
+    statement = f"INSERT INTO {table.name} ({', '.join(values)}) VALUES ({', '.join(values.values())}){ending}"  # noqa: S608
+    with _cursor(connection, statement) as cursor:
+        cursor.executemany(statement, zip(*lists, strict=True))
 
 
 def _can_copy(connection: Connection) -> bool:

@@ -121,9 +121,8 @@ class Contexts:
     def _made(self, fingerprints: Numbers, rows: Rows) -> Numbers:
         begin = bulk.next_number(self.connection, Context.id)
         numbers = np.arange(begin, begin + len(rows))
-        owner = np.full(len(rows), self.authorizer_id)
-        columns = {"id": numbers, "authorizer_id": owner, "fingerprint": fingerprints}
-        bulk.append(self.connection, Context, columns | dict(zip(NAMES, rows.T, strict=True)))
+        columns = {"id": numbers, "fingerprint": fingerprints, **dict(zip(NAMES, rows.T, strict=True))}
+        bulk.append(self.connection, Context, self.authorizer_id, columns)
         return numbers
 
     def _are_known(self, numbers: Numbers) -> npt.NDArray[np.bool_]:

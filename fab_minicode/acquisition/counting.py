@@ -253,18 +253,18 @@ def _write_attributions(connection: Connection, authorizer_id: int, decided: Dec
     moments = decided.moments
     new = np.flatnonzero(moments.new)
     order = new[np.argsort(moments.day[new], kind="stable")]
-    bulk.append(connection, Attribution, _columns(decided, order, authorizer_id))
+    bulk.append(connection, Attribution, authorizer_id, _columns(decided, order))
     moved = np.flatnonzero(decided.moved)
     if len(moved):
-        columns = {**_columns(decided, moved, authorizer_id), "entry_context_id": decided.entry[moved]}
+        columns = {**_columns(decided, moved), "entry_context_id": decided.entry[moved]}
         values = {name: column.tolist() for name, column in columns.items()}
+        values["authorizer_id"] = [authorizer_id] * len(moved)
         bulk.insert(connection, Attribution, values, update=("route", "entry_context_id"))
 
 
-def _columns(decided: Decided, places: Numbers, authorizer_id: int) -> dict[str, Numbers]:
+def _columns(decided: Decided, places: Numbers) -> dict[str, Numbers]:
     rows = decided.moments.take(places)
     return {
-        "authorizer_id": np.full(len(rows), authorizer_id),
         "day": rows.day,
         "visitor_id": rows.visitor,
         "time_ms": rows.time,

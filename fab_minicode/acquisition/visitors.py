@@ -101,17 +101,17 @@ class Visitors:
     def write(self) -> None:
         """Write new visitors and changed first visits."""
         has_first = self.first_ms != NEVER
-        bulk.append(self._connection, Visitor, self._columns(self._is_new & has_first))
+        bulk.append(self._connection, Visitor, self._authorizer_id, self._columns(self._is_new & has_first))
         # Few: visitors without a visit (whose numbers of it are NULL), and those whose first visit came late.
         others = self._columns(self._changed & ~(self._is_new & has_first))
         values = {name: column.tolist() for name, column in others.items()}
         values["first_ms"] = [None if at == NEVER else at for at in values["first_ms"]]
         values["first_context_id"] = [one or None for one in values["first_context_id"]]
+        values["authorizer_id"] = [self._authorizer_id] * len(values["id"])
         bulk.insert(self._connection, Visitor, values, update=("first_ms", "first_context_id"))
 
     def _columns(self, which: npt.NDArray[np.bool_]) -> dict[str, Numbers]:
         return {
-            "authorizer_id": np.full(int(which.sum()), self._authorizer_id),
             "head": self._halves[which, 0],
             "tail": self._halves[which, 1],
             "id": self.number[which],
