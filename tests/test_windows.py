@@ -14,10 +14,16 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 ZONES = ("Asia/Shanghai", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC", "Pacific/Apia")
 # 2000 to 2100.
 INSTANTS = st.integers(946_684_800_000, 4_102_444_800_000)
+# Years apart, or within some weeks.
+FAR_OR_NEAR = st.lists(INSTANTS, max_size=50) | st.builds(
+    lambda start, steps: [start + step for step in steps],
+    INSTANTS,
+    st.lists(st.integers(0, 60 * 86_400_000), max_size=50),
+)
 
 
 @pytest.mark.parametrize("zone", ZONES)
-@given(instants=st.lists(INSTANTS, min_size=1, max_size=50))
+@given(instants=FAR_OR_NEAR)
 def test_days_and_hours_are_those_of_the_zones_calendar(zone, instants):
     local = [dt.datetime.fromtimestamp(instant / 1000, ZoneInfo(zone)) for instant in instants]
     times = np.array(instants, np.int64)

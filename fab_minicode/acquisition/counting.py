@@ -80,13 +80,14 @@ def count(connection: Connection, authorizer_id: int, claimed: Claimed, *, setti
     """
     zone = settings.zone
     contexts = Contexts(connection, authorizer_id)
-    days = days_of(np.array(claimed.times_ms, np.int64), zone)
+    times = np.array(claimed.times_ms, np.int64)
+    days = days_of(times, zone)
     caps = Caps(connection, authorizer_id, settings.utm_values_per_day)
     claimed = replace(claimed, names=caps.bounded_events(days.tolist(), claimed.names))
     own, unknown = _own_contexts(claimed, days, contexts, caps)
-    _note_first_visits(connection, authorizer_id, claimed, own, contexts)
+    _note_first_visits(contexts, times, own)
     visitors = Visitors(connection, authorizer_id, list(claimed.visitors), contexts=own)
-    new = _moments(claimed, visitors, own, contexts, zone).ordered()
+    new = _moments(claimed, (times, days), visitors, own, contexts).ordered()
     history = History(connection, authorizer_id)
     seen = history.seen(int(new.day.min()))
     together = new.joined(history.around(new, seen))
@@ -118,19 +119,19 @@ def _own_contexts(
     return own, found.unknown
 
 
-def _note_first_visits(
-    connection: Connection, authorizer_id: int, claimed: Claimed, own: Numbers, contexts: Contexts
-) -> None:
+def _note_first_visits(contexts: Contexts, times: Numbers, own: Numbers) -> None:
     visits = own > 0
     codes = contexts.values(own[visits])[:, _CODE]
     with_code = codes > 0
-    note_first_visits(connection, authorizer_id, codes[with_code], np.array(claimed.times_ms)[visits][with_code])
+    note_first_visits(contexts.connection, contexts.authorizer_id, codes[with_code], times[visits][with_code])
 
 
-def _moments(claimed: Claimed, visitors: Visitors, own: Numbers, contexts: Contexts, zone: ZoneInfo) -> Moments:
+def _moments(
+    claimed: Claimed, when: tuple[Numbers, Numbers], visitors: Visitors, own: Numbers, contexts: Contexts
+) -> Moments:
+    times, days = when
     names = [name for name in dict.fromkeys(claimed.names) if name is not None]
     events: dict[str | None, int] = {None: 0, **dict(zip(names, contexts.event_ids(names), strict=True))}
-    times = np.array(claimed.times_ms, np.int64)
     visits = own > 0
     touched = visits.copy()
     touched[visits] = contexts.touched(own[visits])
@@ -139,7 +140,7 @@ def _moments(claimed: Claimed, visitors: Visitors, own: Numbers, contexts: Conte
         visitor=visitors.number[visitors.of_event],
         time=times,
         tail=key_tails(claimed.keys),
-        day=days_of(times, zone),
+        day=days,
         event=np.array([events[name] for name in claimed.names], np.int64),
         context=own,
         route=none,
@@ -161,8 +162,10 @@ def _ghostly(
 
 def _known_since(moments: Moments, visitors: Visitors, zone: ZoneInfo) -> Numbers:
     """Return for each event the day of its visitor's first visit as stored, 0 if there is none."""
-    first_ms = visitors.first_ms[visitors.places(moments.visitor)]
-    return np.where(first_ms == NEVER, 0, days_of(first_ms, zone))
+    known = visitors.first_ms != NEVER
+    days = np.zeros(len(known), np.int64)
+    days[known] = days_of(visitors.first_ms[known], zone)
+    return days[visitors.places(moments.visitor)]
 
 
 def _event_changes(decided: Decided, contexts: Contexts) -> Iterator[Change]:

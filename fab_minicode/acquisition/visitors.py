@@ -45,7 +45,7 @@ class Visitors:
         """
         self._connection, self._authorizer_id = connection, authorizer_id
         halves = np.frombuffer(b"".join(pseudonyms), ">i8").reshape(-1, 2).astype(np.int64)
-        order = np.lexsort((halves[:, 1], halves[:, 0]))
+        order = _in_order(halves)
         ordered = halves[order]
         begins = np.concatenate(([True], (ordered[1:] != ordered[:-1]).any(axis=1)))
         self.of_event = np.empty(len(halves), np.int64)
@@ -118,3 +118,11 @@ class Visitors:
             "first_ms": self.first_ms[which],
             "first_context_id": self.first_context[which],
         }
+
+
+def _in_order(halves: Numbers) -> Numbers:
+    """Return the order of rows of two numbers, equal ones as they come; hardly ever do different ones begin alike."""
+    order = np.argsort(halves[:, 0], kind="stable")
+    heads, tails = halves[order].T
+    is_plain = ((heads[1:] != heads[:-1]) | (tails[1:] == tails[:-1])).all()
+    return order if is_plain else np.lexsort((halves[:, 1], halves[:, 0]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -114,14 +115,29 @@ def _calendar(name: str, today: dt.date) -> Window:
 
 def local_ms(times_ms: Numbers, zone: ZoneInfo) -> Numbers:
     """Return milliseconds since 1970-01-01T00:00 on the zone's own clock; an hour set back comes twice."""
-    quarters, places = np.unique(times_ms // _QUARTER_MS, return_inverse=True)
-    offsets = [_offset_ms(quarter * _QUARTER_MS, zone) for quarter in quarters.tolist()]
-    local: Numbers = times_ms + np.array(offsets, np.int64)[places.ravel()]
+    quarters = times_ms // _QUARTER_MS
+    distinct, places = _ticked_off(quarters) if len(quarters) else (quarters, quarters)
+    offsets = np.array([_offset_ms(quarter, zone) for quarter in distinct.tolist()], np.int64)
+    local: Numbers = times_ms + offsets[places]
     return local
 
 
-def _offset_ms(time_ms: int, zone: ZoneInfo) -> int:
-    offset = dt.datetime.fromtimestamp(time_ms / 1000, zone).utcoffset()
+def _ticked_off(numbers: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the distinct of some numbers and the place of each, without sorting where they lie close together."""
+    since = int(numbers.min())
+    if int(numbers.max()) - since > _CLOSE:
+        distinct, places = np.unique(numbers, return_inverse=True)
+        return distinct, places.ravel()
+    is_there = np.bincount(numbers - since) > 0
+    return np.flatnonzero(is_there) + since, (np.cumsum(is_there) - 1)[numbers - since]
+
+
+_CLOSE = 100_000
+
+
+@lru_cache(maxsize=20_000)
+def _offset_ms(quarter: int, zone: ZoneInfo) -> int:
+    offset = dt.datetime.fromtimestamp(quarter * _QUARTER_MS / 1000, zone).utcoffset()
     return 0 if offset is None else round(offset.total_seconds() * 1000)
 
 
