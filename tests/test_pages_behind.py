@@ -72,7 +72,7 @@ def test_every_number_of_a_funnel_leads_to_as_many_people(shop, split):
 
     assert {"": 3, "&by=utm_source": 7, "&by=utm_source&limit=1": 6}[split] == len(found)
     for address, said, text in found:
-        assert said.startswith(f"Who are they: {text} people, ")
+        assert said.startswith(f"Who are they: {'one person' if text == '1' else f'{text} people'}, ")
         assert (int(text), int(text)) == behind(shop, address), address
 
 
