@@ -131,6 +131,7 @@ class Asked:
             vocabulary=self.vocabulary,
         )
         self._parts = {part.name: part for metric in question.metrics for part in metric.counted}
+        self._names: dict[str, dict[int, Any]] = {name: {} for name in question.dimensions}
         self._saved = saved_segments(connection, authorizer_id, question.segments, settings=settings, now=now)
 
     @property
@@ -240,11 +241,13 @@ class Asked:
         return -1 if number is None else number
 
     def names(self, groups: Sequence[Group]) -> Names:
-        """Return the texts of the values of some groups, dimension by dimension in the question's order."""
-        return {
-            name: names_of(self._connection, name, [group[place] for group in groups])
-            for place, name in enumerate(self._question.dimensions)
-        }
+        """Return the texts of the values of at least some groups, dimension by dimension in the question's order."""
+        for place, (name, known) in enumerate(self._names.items()):
+            missing = {group[place] for group in groups} - known.keys()
+            if missing:
+                found = names_of(self._connection, name, sorted(missing))
+                known |= {number: found.get(number) for number in missing}
+        return self._names
 
     def keys(self, group: Group, names: Names) -> dict[str, Any]:
         """Return a row's keys for the question's dimensions."""
@@ -302,5 +305,5 @@ def _value(dimension: str, number: int, names: Mapping[int, Any]) -> dict[str, A
     """Return a row's keys for one dimension, null where it is not set; a code also has its id and if it is deleted."""
     if dimension != "code":
         return {dimension: names.get(number)}
-    name, is_deleted = names.get(number, (None, False))
+    name, is_deleted = names.get(number) or (None, False)
     return {"code": name, "code_id": number or None, "code_deleted": is_deleted}

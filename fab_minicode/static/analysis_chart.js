@@ -375,9 +375,15 @@
       return `${shown.labels[cursor.index]}${open}: ${one.name} ${format[one.unit].full(one.values[cursor.index] ?? 0)}`;
     };
 
-    const move = (series, index) => {
+    /* The series at a place, or the next one in a direction (1, -1) that the legend shows. */
+    const seriesAt = (place, direction) => {
       const most = shown.chart === "bubble" ? 1 : shown.series.length;
-      cursor = { series: (series + most) % most, index: Math.min(Math.max(index, 0), points() - 1) };
+      const around = Array.from({ length: most }, (_, step) => (place + direction * step + 2 * most) % most);
+      return around.find((one) => most === 1 || !hidden.has(plain(shown.series[one].name))) ?? around[0];
+    };
+
+    const move = (series, index, direction = 1) => {
+      cursor = { series: seriesAt(series, direction), index: Math.min(Math.max(index, 0), points() - 1) };
       chart.dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex: cursor.index });
       say(describe());
     };
@@ -392,7 +398,7 @@
       const step = steps[event.key];
       if (step) {
         const [other, along] = shown.chart === "bar" ? [step[1], step[0]] : across ? [0, step[0] + step[1]] : step;
-        move(at.series + (at.index < 0 ? 0 : other), at.index < 0 ? 0 : at.index + along);
+        move(at.series + (at.index < 0 ? 0 : other), at.index < 0 ? 0 : at.index + along, other || 1);
       } else if (event.key === "Home") move(at.series, 0);
       else if (event.key === "End") move(at.series, points() - 1);
       else if (event.key === "Enter" || event.key === " " || event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) {

@@ -42,8 +42,18 @@ def test_the_chart_is_drawn_described_and_walked_through_by_keyboard(visit):
     expect(chart).to_be_focused()
 
     legend = page.locator(".mca-legend-item").first
+    hidden = legend.inner_text().strip()
     legend.press("Enter")
     expect(legend).to_have_attribute("aria-pressed", "false")
+
+    chart.focus()
+    page.keyboard.press("ArrowRight")
+    heard = set()
+    for key in ("ArrowDown",) * 4 + ("ArrowUp",) * 4:
+        page.keyboard.press(key)
+        heard.add(re.search(r": (.+) \d+$", page.locator("#mca-live").inner_text()).group(1))
+    assert heard
+    assert hidden not in heard
 
 
 KINDS = {
