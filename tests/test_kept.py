@@ -6,16 +6,16 @@ import datetime as dt
 import random
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
 from fab_minicode import upkeep
-from fab_minicode.acquisition import aliases, erasure, query
+from fab_minicode.acquisition import aliases, erasure, query, segment_rules, segment_store
 from fab_minicode.acquisition.accept import pseudonym_of
 from fab_minicode.acquisition.kept import MAX_KEPT, MAX_ROWS, Kept, kept_of
 from fab_minicode.acquisition.question import parse
 from fab_minicode.acquisition.rollup import roll_up_all
-from fab_minicode.models import Code
+from fab_minicode.models import Authorizer, Base, Code
 from tests import databases, stories, worlds
 from tests.events import Told, store
 
@@ -196,22 +196,56 @@ def test_a_renamed_code_stands_where_its_new_name_belongs(engine, shop):
     assert ["Ada", "Zoe"] == names()
 
 
-def test_hours_and_saved_segments_are_counted_every_time(engine, shop):
+@pytest.mark.parametrize("asked", [
+    {"granularity": "hour", "window": {"last_days": 2}},
+    {"segments": ["segment:1"]}, {"segments": ["all", "segment:1"]},
+])  # fmt: skip
+def test_hours_and_saved_segments_are_counted_every_time(engine, shop, asked):
+    rule = segment_rules.parse({"conditions": [{"kind": "did"}]})
+    with Session(engine, future=True) as session:
+        program = session.execute(select(Authorizer)).scalar_one()
+        assert 1 == segment_store.save(session, program, "Somebody", rule, actor=stories.WANG, now=NOW).id
+        session.commit()
     rolled(engine, Told("a", THEN, utm=POSTER))
-    hours = {"granularity": "hour", "window": {"last_days": 2}}
-    answer(engine, **hours)
+    answer(engine, **asked)
 
-    assert 0 < len(answer(engine, **hours).counted.rows)
+    assert 0 < len(answer(engine, **asked).counted.rows)
     with engine.connect() as connection:
         assert 0 == len(kept_of(connection))
 
 
-def test_a_purge_leaves_what_is_kept_and_what_is_counted(engine, shop):
+def test_a_purge_leaves_what_is_counted(engine, shop):
     rolled(engine, Told("a", THEN, utm=POSTER))
     before = users(engine)
     upkeep.purge(engine, retention_days=1, now=NOW)
+    with engine.connect() as connection:
+        assert 0 == connection.execute(text("SELECT count(*) FROM minicode_events")).scalar()
+        assert 1 == len(kept_of(connection))
+        kept_of(connection).clear()
 
     assert before == users(engine)
+
+
+def test_a_filter_of_many_values_takes_no_more_room_than_one_of_few(engine, shop):
+    rolled(engine, *(Told(f"v{n}", THEN + n, number=n, utm=(f"source-{n:04}", "", "", "", "")) for n in range(600)))
+    asked = {"filters": [{"dimension": "utm_source", "op": "contains", "value": "source"}], "dimensions": []}
+
+    assert 600 == answer(engine, **asked).counted.totals["users"]
+    with engine.connect() as connection:
+        assert {16} == {len(key) for key in kept_of(connection)._found}
+
+
+def test_after_a_renaming_the_new_order_is_kept(engine, shop):
+    with Session(engine, future=True) as session:
+        session.add_all(code_row(number, name) for number, name in enumerate(("Anna", "Berta")))
+        session.commit()
+    rolled(engine, *(Told(f"v{number}", THEN, short_key=f"key{number}") for number in range(2)))
+    answer(engine, dimensions=["code"])
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE minicode_codes SET name = 'Zoe' WHERE name = 'Anna'"))
+
+    assert 0 < reads(engine, lambda: answer(engine, dimensions=["code"]))
+    assert 0 == reads(engine, lambda: answer(engine, dimensions=["code"]))
 
 
 def test_what_is_rolled_back_is_in_no_answer(engine, shop):
@@ -236,12 +270,20 @@ def test_what_is_rolled_back_is_in_no_answer(engine, shop):
 
 
 def test_two_databases_keep_to_themselves(engine, shop, tmp_path):
-    other = databases.engine_for(databases.fresh(engine.dialect.name, tmp_path))
     rolled(engine, Told("a", THEN, utm=POSTER))
-    users(engine)
-    with engine.connect() as one, other.connect() as two:
-        assert kept_of(one) is not kept_of(two)
-        assert 0 == len(kept_of(two))
+    other = databases.engine_for(databases.fresh(engine.dialect.name, tmp_path))
+    Base.metadata.create_all(other)
+    with Session(other, future=True) as session:
+        session.add(stories.authorizer())
+        session.commit()
+    rolled(other, Told("a", THEN, utm=FLYER), Told("b", THEN, utm=FLYER))
+    with engine.connect() as one, other.begin() as two:
+        # As if both had been written by chance at the same versions.
+        days = one.execute(text("SELECT day, version FROM minicode_fact_days")).all()
+        for day, version in days:
+            two.execute(text(f"UPDATE minicode_fact_days SET version = {version} WHERE day = {day}"))
+
+    assert ({"poster": 1}, {"flyer": 2}) == (users(engine), users(other))
     other.dispose()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import threading
 
 import numpy as np
@@ -10,13 +11,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from fab_minicode.acquisition import bulk, pending
+from fab_minicode.acquisition import bulk, pending, rollup
 from fab_minicode.acquisition.accept import accept
 from fab_minicode.acquisition.rollup import roll_up, roll_up_all
-from fab_minicode.models import Attribution, Pending, Visitor
+from fab_minicode.models import Attribution, Base, Pending, Visitor
 from fab_minicode.settings import read_settings
 from fab_minicode.trackers import Entry, Event
 from fab_minicode.utm import Utm
+from tests import databases
 from tests.collect_app import stored
 from tests.events import Told, store
 
@@ -125,6 +127,91 @@ def test_what_is_left_of_removed_events_holds_up_nobody(engine):
 
     assert 2 == sum(counted)
     assert [] == waiting(engine)
+
+
+def test_a_batch_of_nothing_but_removed_events_is_not_the_end(engine):
+    store(engine, [Told(f"v{n}", NOW_MS - 1000 + n, number=n) for n in range(6)])
+    with engine.begin() as connection:
+        first = text("DELETE FROM minicode_events WHERE key IN (SELECT key FROM minicode_pending ORDER BY key LIMIT 4)")
+        connection.execute(first)
+
+    assert 2 == roll_up_all(engine, settings=SETTINGS, now=NOW, limit=2)
+    assert [] == waiting(engine)
+
+
+def test_an_event_whose_place_in_the_queue_is_left_over_is_accepted(engine):
+    take(engine, visit("a"), visit("b"))
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM minicode_events"))
+
+    assert 3 == take(engine, visit("a"), visit("b"), visit("c"))
+    assert 3 == len(waiting(engine)) == roll_up_all(engine, settings=SETTINGS, now=NOW)
+
+
+def test_what_an_older_version_stores_is_counted_too(engine):
+    """Between the upgrade of the tables and their restart, processes know no queue."""
+    take(engine, visit("a"), visit("t", is_test=True))
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM minicode_pending"))
+        connection.execute(text("UPDATE minicode_events SET state = 0 WHERE state = 1"))
+    take(engine, visit("b"))
+
+    assert 2 == roll_up_all(engine, settings=SETTINGS, now=NOW)
+    assert [1, 1, 2] == sorted(row.state for row in stored(engine))
+    with engine.connect() as connection:
+        assert not pending.is_waiting(connection)
+
+
+def test_the_collector_of_cycles_rests_only_while_events_are_counted(engine, monkeypatch):
+    seen = []
+
+    def note(name, act):
+        def noted(*given, **named):
+            seen.append((name, gc.isenabled()))
+            return act(*given, **named)
+
+        return noted
+
+    monkeypatch.setattr(rollup, "be_alone", note("alone", rollup.be_alone))
+    monkeypatch.setattr(rollup, "count", note("count", rollup.count))
+    take(engine, visit("a"))
+    roll_up(engine, settings=SETTINGS, now=NOW)
+
+    assert [("alone", True), ("count", False)] == seen
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        take(engine, visit("b"))
+        roll_up(engine, settings=SETTINGS, now=NOW)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_a_driver_that_waits_for_others_is_not_asked_to_copy(database_url):
+    """psycogreen, under gunicorn's gevent workers: COPY is not for them."""
+    engine = databases.engine_for(database_url)
+    Base.metadata.create_all(engine)
+    if engine.dialect.name == "postgresql":
+        from psycopg2.extensions import set_wait_callback
+        from psycopg2.extras import wait_select
+
+        set_wait_callback(wait_select)
+    try:
+        take(engine, visit("a"), visit("b"))
+        assert 2 == roll_up(engine, settings=SETTINGS, now=NOW)
+    finally:
+        if engine.dialect.name == "postgresql":
+            set_wait_callback(None)
+    engine.dispose()
+
+
+def test_a_number_that_is_too_large_is_not_cut(engine):
+    row = {"head": 5, "tail": 6, "id": 7, "first_ms": 8, "first_context_id": 2**31}
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite's numbers are all of eight bytes")
+    with engine.connect() as connection, pytest.raises(ValueError, match="first_context_id"):
+        bulk.append(connection, Visitor, 1, {name: np.array([value]) for name, value in row.items()})
 
 
 def test_whole_numbers_are_appended_as_they_are(engine):

@@ -189,7 +189,7 @@ def _at_once(rows: int) -> str:
     return (
         f"WITH stored AS ({_stored('%s', rows)}{_OR_NOTHING} RETURNING key, authorizer_id, state),"  # noqa: S608
         f" waiting AS (INSERT INTO {Pending.__tablename__} (key, authorizer_id)"
-        f" SELECT key, authorizer_id FROM stored WHERE state = {REAL})"
+        f" SELECT key, authorizer_id FROM stored WHERE state = {REAL}{_OR_NOTHING})"
         " SELECT count(*) FROM stored"
     )
 
@@ -198,4 +198,5 @@ def _at_once(rows: int) -> str:
 def _waiting(rows: int, condition: str = "") -> str:
     start = f"INSERT INTO {Pending.__tablename__} (key, authorizer_id)"
     values = f"VALUES {','.join(['(?,?)'] * rows)}"
-    return f"{start} SELECT column1, column2 FROM ({values}) AS w{condition}" if condition else f"{start} {values}"  # noqa: S608
+    source = f"SELECT column1, column2 FROM ({values}) AS w{condition}" if condition else values  # noqa: S608
+    return f"{start} {source}{_OR_NOTHING}"

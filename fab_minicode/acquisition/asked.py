@@ -156,17 +156,16 @@ class Asked:
         days = range(window.days.stop) if question.attribution == "first" else window.days
         shown = (question.granularity, question.attribution, question.segments, question.limit, question.metrics)
         asked = (window, shown, self._plan.identity, None if groups is None else tuple(groups))
-        found = kept(
+        return kept(
             self._connection,
             self._authorizer_id,
             days,
             asked,
             lambda: self._count(window, groups),
             rows=lambda tallied: len(tallied.rows) + len(tallied.near),
+            # Equal numbers stand by name, and codes can be renamed.
+            still=lambda tallied: groups is not None or tallied.groups == self._in_order(tallied.near),
         )
-        # Equal numbers stand by name, and codes can be renamed.
-        is_in_order = groups is not None or found.groups == self._in_order(found.near)
-        return found if is_in_order else self._count(window, groups)
 
     def _count(self, window: Window, groups: Sequence[Group] | None) -> Tallied:
         reading = self.read(window)

@@ -68,7 +68,8 @@ def find(connection: Connection, column: Any, wanted: Sequence[Any], columns: Se
 def rows(connection: Connection, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
     """Return what a statement of the driver's own finds, as plain tuples: a row object costs more than its reading."""
     result = connection.exec_driver_sql(statement, [values] if values else ())  # a list, as in insert()
-    found: list[Any] = result.cursor.fetchall()
+    with _as_sqlalchemys(connection, statement):  # SQLite finds its rows one by one
+        found: list[Any] = result.cursor.fetchall()
     result.close()
     return found
 
@@ -149,7 +150,10 @@ def _insert_many(
 
 
 def _can_copy(connection: Connection) -> bool:
-    return hasattr(connection.connection.cursor(), "copy_expert")
+    """Whether the driver is psycopg2, and not made to wait by others (psycogreen): it does not copy then."""
+    extensions = getattr(connection.dialect.dbapi, "extensions", None)
+    waits = getattr(extensions, "get_wait_callback", None)
+    return waits is not None and waits() is None
 
 
 def _as_binary(table: Any, columns: Mapping[str, Numbers]) -> bytes:
@@ -164,6 +168,8 @@ def _as_binary(table: Any, columns: Mapping[str, Numbers]) -> bytes:
     rows["fields"] = len(columns)
     for name, column in columns.items():
         rows[f"{name}_length"], rows[name] = types[name].itemsize, column
+        if (rows[name] != column).any():
+            raise ValueError(f"{table.name}.{name} is out of range")
     return _COPY_BEGIN + rows.tobytes() + _COPY_END
 
 
@@ -174,14 +180,17 @@ _COPY_BEGIN, _COPY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 @contextlib.contextmanager
 def _cursor(connection: Connection, statement: str) -> Iterator[Any]:
     """Open a cursor of the driver; its errors become SQLAlchemy's, as those of its own statements do."""
-    driver = connection.dialect.dbapi
-    cursor = connection.connection.cursor()
-    try:
+    with _as_sqlalchemys(connection, statement), contextlib.closing(connection.connection.cursor()) as cursor:
         yield cursor
+
+
+@contextlib.contextmanager
+def _as_sqlalchemys(connection: Connection, statement: str) -> Iterator[None]:
+    driver = connection.dialect.dbapi
+    try:
+        yield
     except driver.Error as error:
         raise DBAPIError.instance(statement, (), error, driver.Error, dialect=connection.dialect) from error
-    finally:
-        cursor.close()
 
 
 def _on_conflict(table: Any, update: Sequence[str]) -> str:

@@ -33,6 +33,7 @@ from fab_minicode.errors import MinicodeError, Missing
 from fab_minicode.models import Attribution, Pending, StoredEvent, Value, Visitor
 from fab_minicode.models.acquisition import TEST
 
+_KEYS_PER_STATEMENT = 500
 _LAST_DAY = dt.date(2199, 12, 31)
 
 
@@ -117,9 +118,7 @@ def erase_visitor(engine: Engine, authorizer_id: int, hashed: bytes, *, actor: A
             raise Busy("the roll-up is at work")
         known = visitor_hashed(connection, authorizer_id, hashed)
         whose = (StoredEvent.authorizer_id == authorizer_id, StoredEvent.visitor == hashed)
-        waiting = _waiting(authorizer_id, hashed).scalar_subquery()
-        connection.execute(delete(Pending.__table__).where(Pending.key.in_(waiting)))
-        events = connection.execute(delete(StoredEvent.__table__).where(*whose)).rowcount
+        events = _erase_events(connection, whose)
         if known is None and not events:
             raise Missing("visitor")
         erased = Erased(events, 0, 0, 0) if known is None else _erase(connection, authorizer_id, known, events)
@@ -129,6 +128,16 @@ def erase_visitor(engine: Engine, authorizer_id: int, hashed: bytes, *, actor: A
             detail=detail,
         )  # fmt: skip
         return erased
+
+
+def _erase_events(connection: Connection, whose: Any) -> int:
+    """Remove raw events, those that wait to be counted too; what is accepted meanwhile stays, with its place there."""
+    keys = list(connection.execute(select(StoredEvent.key).where(*whose)).scalars())
+    for begin in range(0, len(keys), _KEYS_PER_STATEMENT):
+        some = keys[begin : begin + _KEYS_PER_STATEMENT]
+        for table in (Pending, StoredEvent):
+            connection.execute(delete(table.__table__).where(table.key.in_(some)))
+    return len(keys)
 
 
 def _erase(connection: Connection, authorizer_id: int, known: Known, events: int) -> Erased:

@@ -7,6 +7,7 @@ counted from other versions is not found any more. Nothing is ever stale, and no
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -22,7 +23,7 @@ T = TypeVar("T")
 
 MAX_KEPT = 500
 MAX_ROWS = 50_000
-"""Rows of everything that is kept, of one database: some 20 MB. What has more rows than this is not kept."""
+"""Rows of all answers that are kept of one database: some 20 MB. An answer of more rows than this is not kept."""
 
 
 class Kept(Generic[T]):
@@ -73,10 +74,11 @@ def kept(
     connection: Connection,
     authorizer_id: int,
     days: range,
-    question: Hashable,
+    question: object,
     count: Callable[[], T],
     *,
     rows: Callable[[T], int] = lambda _value: 1,
+    still: Callable[[T], bool] = lambda _value: True,
 ) -> T:
     """
     Return what a question was answered before, or count it now.
@@ -85,9 +87,10 @@ def kept(
         connection: To read from.
         authorizer_id: Whose facts.
         days: Ordinals of all days whose facts matter.
-        question: Everything else that the answer depends on.
+        question: Everything else that the answer depends on, as values whose ``repr`` says all of it.
         count: Counts it; what it returns is shared and never changed.
         rows: How much an answer is, in rows.
+        still: Whether an answer holds that was found; if not, it is counted anew.
     """
     mark = bulk.mark(connection)
     statement = (
@@ -95,11 +98,13 @@ def kept(
         f" WHERE authorizer_id = {mark} AND day BETWEEN {mark} AND {mark} ORDER BY day"
     )
     # Before counting: what changes meanwhile is counted again by the next who asks.
-    versions = tuple(bulk.rows(connection, statement, (authorizer_id, days.start, days.stop - 1)))
-    key = (authorizer_id, days.start, days.stop, versions, question)
+    versions = bulk.rows(connection, statement, (authorizer_id, days.start, days.stop - 1))
+    # A digest: a filter may stand for a hundred thousand values, and a window for years of days.
+    said = repr((authorizer_id, days, [tuple(row) for row in versions], question))
+    key = hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).digest()
     known = kept_of(connection)
     found: T | None = known.get(key)
-    if found is None:
+    if found is None or not still(found):
         found = count()
         known.keep(key, found, rows(found))
     return found

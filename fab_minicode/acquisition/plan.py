@@ -7,7 +7,7 @@ does to them is a table (``READS``): nothing is stored twice for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,10 +91,11 @@ class Plan:
         self._checks = [(self._needed.index(one.dimension), one.numbers, one.inverse) for one in conditions]
 
     @property
-    def identity(self) -> Hashable:
-        """What is equal for plans that make the same groups of the same facts."""
-        merged = tuple((place, tuple(sorted(numbers.items()))) for place, numbers in self._merged)
-        return self._dimensions, self._conditions, merged
+    def identity(self) -> object:
+        """What reads the same (``repr``) for plans that make the same groups of the same facts."""
+        merged = [(place, sorted(numbers.items())) for place, numbers in self._merged]
+        passing = [(one.dimension, sorted(one.numbers), one.inverse) for one in self._conditions]
+        return self._dimensions, passing, merged
 
     def pieces(self, source: Source, counts: str, attribution: str, until: Days) -> list[Piece]:
         """

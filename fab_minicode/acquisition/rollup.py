@@ -60,13 +60,15 @@ def roll_up(
         # A look without a lock: usually there is nothing to do.
         if not pending.is_waiting(connection, but):
             return 0
-    with _no_looking_for_cycles(), signals.begin(engine) as connection:
+    with signals.begin(engine) as connection:
         if not be_alone(connection, now):
             return 0
+        pending.adopt(connection)
         left_out, failed, counted = frozenset(but), dict[int, Exception](), 0
         while not counted:
             known = len(failed)
-            counted = _count_pending(connection, limit, left_out, failed, settings=settings, now=now)
+            with _no_looking_for_cycles():
+                counted = _count_pending(connection, limit, left_out, failed, settings=settings, now=now)
             # Whose events cannot be counted shall not hold up the others: once more without them.
             if len(failed) == known:
                 break

@@ -20,12 +20,18 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from fab_minicode.models.types import Base
 
-REAL, TEST = 1, 2
-"""``StoredEvent.state``: what visitors did, test traffic (never counted)."""
+_UNQUEUED = text("state = 0")
+
+UNQUEUED, REAL, TEST = 0, 1, 2
+"""
+``StoredEvent.state``: what visitors did, stored by a process of a version without ``minicode_pending``; what visitors
+did; test traffic (never counted).
+"""
 
 OWN, CARRIED, STRAY, MOVED = 1, 2, 3, 4
 """
@@ -47,7 +53,11 @@ class StoredEvent(Base):
     """
 
     __tablename__ = "minicode_events"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (
+        # Empty but while an upgrade is on its way.
+        Index("ix_minicode_events_pending", "key", sqlite_where=_UNQUEUED, postgresql_where=_UNQUEUED),
+        {"sqlite_with_rowid": False},
+    )
 
     key = Column(LargeBinary(16), primary_key=True)
     authorizer_id = Column(Integer, nullable=False)

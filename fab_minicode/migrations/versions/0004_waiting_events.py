@@ -14,10 +14,11 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-_WAITING = sa.text("state = 0")
+_RANDOM = {"sqlite": "abs(random() % 4611686018427387904)", "postgresql": "floor(random() * 9007199254740992)::bigint"}
 
 
 def upgrade() -> None:
+    _let_nobody_write("minicode_events")
     op.create_table(
         "minicode_pending",
         sa.Column("key", sa.LargeBinary(length=16), nullable=False),
@@ -25,12 +26,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_minicode_pending")),
         sqlite_with_rowid=False,
     )
+    # The index of events of state 0 stays: processes that were not restarted yet go on writing them, and the roll-up
+    # adopts them (acquisition.pending).
     op.execute(
         "INSERT INTO minicode_pending (key, authorizer_id)"
         " SELECT key, authorizer_id FROM minicode_events WHERE state = 0 ORDER BY key"
     )
     op.execute("UPDATE minicode_events SET state = 1 WHERE state = 0")
-    op.drop_index("ix_minicode_events_pending", table_name="minicode_events")
     op.create_table(
         "minicode_fact_days",
         sa.Column("authorizer_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -39,17 +41,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("authorizer_id", "day", name=op.f("pk_minicode_fact_days")),
         sqlite_with_rowid=False,
     )
+    days = " UNION ".join(
+        f"SELECT s.authorizer_id, f.day FROM {table} AS f JOIN minicode_series AS s ON s.id = f.series_id"  # noqa: S608
+        for table in ("minicode_facts", "minicode_fact_pages")
+    )
+    version = _RANDOM.get(op.get_bind().dialect.name, "0")
+    columns = "authorizer_id, day, version"
+    seeded = f"SELECT authorizer_id, day, {version} FROM ({days}) AS known"  # noqa: S608
+    op.execute(f"INSERT INTO minicode_fact_days ({columns}) {seeded}")
 
 
 def downgrade() -> None:
+    _let_nobody_write("minicode_events, minicode_pending")
     op.drop_table("minicode_fact_days")
-    op.create_index(
-        "ix_minicode_events_pending",
-        "minicode_events",
-        ["key"],
-        unique=False,
-        sqlite_where=_WAITING,
-        postgresql_where=_WAITING,
-    )
     op.execute("UPDATE minicode_events SET state = 0 WHERE key IN (SELECT key FROM minicode_pending)")
     op.drop_table("minicode_pending")
+
+
+def _let_nobody_write(tables: str) -> None:
+    """Wait for who is at work: an event that is counted or accepted meanwhile would be queued twice, or not at all."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
