@@ -103,7 +103,7 @@ class Contexts:
             numbers.update(zip(new, range(begin, begin + len(new)), strict=True))
             columns = {name: [value] * len(new) for name, value in fixed.items()}
             bulk.insert(self.connection, Value, {"id": [numbers[text] for text in new], **columns, "value": new})
-        return [numbers[text] for text in texts]
+        return list(map(numbers.__getitem__, texts))
 
     def _found(self, fingerprints: Numbers, rows: Rows) -> Numbers:
         """Return the numbers of distinct contexts, 0 for those that are not there."""

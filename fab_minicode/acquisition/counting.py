@@ -141,7 +141,7 @@ def _moments(
         time=times,
         tail=key_tails(claimed.keys),
         day=days,
-        event=np.array([events[name] for name in claimed.names], np.int64),
+        event=np.fromiter(map(events.__getitem__, claimed.names), np.int64, len(times)),
         context=own,
         route=none,
         entry=none,

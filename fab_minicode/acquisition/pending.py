@@ -7,6 +7,7 @@ Inside the roll-up's transaction, which is alone. What commits meanwhile is not 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -89,7 +90,7 @@ def _take_alone(connection: Connection, others: str, oldest: str) -> list[Any]:
     events = f"{keys} CROSS JOIN {_EVENTS} AS e ON e.key = w.key"
     rows = bulk.rows(connection, f"SELECT {_WANTED} FROM {events}")  # noqa: S608
     # The only writer is here: everything that waited up to the last key was taken.
-    last = max(row[0] for row in rows) if rows else bulk.rows(connection, f"SELECT max(key) FROM {keys}")[0][0]  # noqa: S608
+    last = max(map(itemgetter(0), rows)) if rows else bulk.rows(connection, f"SELECT max(key) FROM {keys}")[0][0]  # noqa: S608
     start = f"{others} AND" if others else " WHERE"
     connection.exec_driver_sql(f"DELETE FROM {_TABLE}{start} key <= ?", (last,))  # noqa: S608
     return rows

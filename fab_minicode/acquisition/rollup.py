@@ -14,6 +14,7 @@ import gc
 import os
 import socket
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
@@ -157,11 +158,12 @@ def _no_looking_for_cycles() -> Iterator[None]:
 
 def _by_authorizer(rows: list[Any]) -> dict[int, tuple[Claimed, list[int]]]:
     """Return the events of each mini program, and when they arrived."""
-    sorted_rows: dict[int, list[Any]] = {}
-    for authorizer_id in {row[1] for row in rows}:
-        sorted_rows[authorizer_id] = [row for row in rows if row[1] == authorizer_id]
     claimed = {}
-    for authorizer_id, mine in sorted(sorted_rows.items()):
-        keys, _authorizers, *others, received_ms = bulk.columns_of(mine)
-        claimed[authorizer_id] = Claimed(keys, *others), received_ms
+    owners = sorted(set(map(itemgetter(1), rows)))
+    for authorizer_id in owners:
+        mine = rows if len(owners) == 1 else [row for row in rows if row[1] == authorizer_id]
+        keys, names, times_ms, visitors, entries, received_ms = (
+            [row[place] for row in mine] for place, name in enumerate(pending.COLUMNS) if name != "authorizer_id"
+        )
+        claimed[authorizer_id] = Claimed(keys, names, times_ms, visitors, entries), received_ms
     return claimed
