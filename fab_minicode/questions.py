@@ -28,7 +28,7 @@ from fab_minicode.models import BoardItem, QuestionRole, SavedQuestion
 EVENTS, FUNNEL, RETENTION = KINDS = ("events", "funnel", "retention")
 OWNER, ROLES, READERS = VISIBILITIES = ("owner", "roles", "readers")
 MAX_NAME_CHARACTERS, MAX_DESCRIPTION_CHARACTERS, MAX_ROLES = 80, 500, 20
-MAX_QUESTION_CHARACTERS = 100_000
+MAX_QUESTION_CHARACTERS, MAX_SORT_CHARACTERS = 100_000, 128
 MAX_PAGE_SIZE = 100
 _LAST_PAGE = 1_000_000
 
@@ -62,6 +62,7 @@ class Saving:
         question: Its JSON text.
         name: 1 to 80 characters; two questions may have the same name.
         chart: How it is looked at, "" for what suits it.
+        sort: The order of its table, at most :data:`MAX_SORT_CHARACTERS`; "" for the answer's own.
         description: At most 500 characters; may hold line breaks.
         visibility: One of :data:`VISIBILITIES`.
         roles: For the visibility ``roles``: whose people see it.
@@ -72,6 +73,7 @@ class Saving:
     question: str
     name: str
     chart: str = ""
+    sort: str = ""
     description: str = ""
     visibility: str = OWNER
     roles: tuple[str, ...] = ()
@@ -315,7 +317,8 @@ def _take(session: Session, row: SavedQuestion, seen_at: dt.datetime, now: dt.da
 
 
 def _write(row: SavedQuestion, saving: Saving, actor: Actor, now: dt.datetime) -> None:
-    row.authorizer_id, row.question, row.chart = saving.authorizer_id, saving.question, saving.chart
+    row.authorizer_id, row.question = saving.authorizer_id, saving.question
+    row.chart, row.sort = saving.chart, saving.sort[:MAX_SORT_CHARACTERS]
     row.name, row.description, row.visibility = saving.name, saving.description, saving.visibility
     kept = {one.role: one for one in row.roles}
     row.roles = [kept.get(role) or QuestionRole(role=role) for role in saving.roles]

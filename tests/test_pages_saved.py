@@ -10,9 +10,12 @@ import pytest
 from sqlalchemy import select
 
 from fab_minicode import runtime
+from fab_minicode.acquisition.rollup import roll_up_all
 from fab_minicode.models import AuditEntry, Authorizer, AuthorizerRole, SavedQuestion
 from fab_minicode.sandbox import SAMPLE_APPS
+from fab_minicode.settings import read_settings
 from tests import hosts
+from tests.events import Told, store
 from tests.pages import read, send
 
 ANALYSIS, SAVED, SAVE = "/minicode/analysis", "/minicode/analysis/saved/", "/minicode/analysis/save"
@@ -124,6 +127,26 @@ def test_a_changed_question_is_saved_over_the_old_one_or_under_a_new_name(app, c
     assert "differs from" not in read(creator, f"{ANALYSIS}/{pk}").text
     other = save(creator, "Another", f"{changed}&kind=events")
     assert other != pk
+
+
+def test_the_order_of_the_table_is_saved_as_well(app, creator, viewer):
+    engine, at = hosts.engine_of(app), dt.datetime.now(dt.timezone.utc)
+    store(
+        engine, [Told(f"v{n}", int(at.timestamp() * 1000) - 2 * 86_400_000, scene="1047", number=n) for n in range(3)]
+    )
+    roll_up_all(engine, settings=read_settings({}), now=at)
+    pk = save(creator, "Ascending", f"?appid={APPID}&metric=users&by=scene&sort=users&kind=events")
+
+    assert "users" == stored(app)[0].sort
+    assert 'aria-sort="ascending"' in viewer.get(f"{ANALYSIS}/{pk}").get_data(as_text=True)
+    assert "differs from" not in read(creator, f"{ANALYSIS}/{pk}").text
+    turned = f"?appid={APPID}&metric=users&by=scene&sort=-users&saved={pk}"
+    page = read(creator, f"{ANALYSIS}/{turned}")
+    assert "differs from what is saved" in page.text
+    send(creator, f"{SAVED}{pk}/keep{turned}&kind=events", seen_at=page.values["seen_at"])
+    assert "-users" == stored(app)[0].sort
+    press(creator, pk, "edit", name="Still", visibility="readers", description="")
+    assert ("Still", "-users") == (stored(app)[0].name, stored(app)[0].sort)
 
 
 def test_what_somebody_else_changed_meanwhile_is_not_overwritten(app, creator, manager):

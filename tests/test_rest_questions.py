@@ -49,6 +49,19 @@ def test_a_question_is_saved_listed_answered_changed_and_removed(client, people)
     assert 404 == call(client, people["creator"], "GET", pk)[0]
 
 
+def test_the_order_of_a_table_is_read_and_written(client, people):
+    saved = made(client, people["creator"], sort="-visits")
+    pk = saved["id"]
+
+    assert "-visits" == saved["sort"]
+    assert "-visits" == call(client, people["creator"], "PUT", pk, name="Flyers")[1]["sort"]
+    assert "" == call(client, people["creator"], "PUT", pk, sort="")[1]["sort"]
+    status, refused = call(client, people["creator"], "PUT", pk, sort="x" * 129)
+    assert (422, "sort", 128, 129) == (
+        status, refused["error"]["field"], refused["error"]["limit"], refused["error"]["actual"],
+    )  # fmt: skip
+
+
 def test_a_stale_change_a_locked_question_and_somebody_elses_are_refused(client, people):
     saved = made(client, people["creator"], visibility="readers")
     pk = saved["id"]

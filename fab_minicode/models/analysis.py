@@ -13,7 +13,8 @@ class SavedQuestion(Authored, Base):
     """
     A question somebody named.
 
-    ``kind``: ``events``, ``funnel`` or ``retention``. ``question`` is its JSON text, ``chart`` how it was looked at.
+    ``kind``: ``events``, ``funnel`` or ``retention``. ``question`` is its JSON text, ``chart`` how it was looked at,
+    ``sort`` the order of its table ("" or NULL: the answer's own).
     ``visibility``: ``owner`` (only the owner), ``roles`` (those of ``minicode_question_roles``) or ``readers``
     (everybody who may read). The owner is who may change it; who made it stays in ``created_by``. A locked question is
     changed by nobody until its owner or a manager unlocks it. ``search_text`` is name, description and owner,
@@ -34,6 +35,7 @@ class SavedQuestion(Authored, Base):
     description = Column(String(500), nullable=False, default="")
     question = Column(Text, nullable=False)
     chart = Column(String(16), nullable=False, default="")
+    sort = Column(String(128))
     owner_id = Column(String(64), nullable=False)
     owner = Column(String(128), nullable=False)
     visibility = Column(String(16), nullable=False)

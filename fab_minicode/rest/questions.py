@@ -23,7 +23,7 @@ from fab_minicode.views import people
 from fab_minicode.views.question_kinds import kind_named
 from fab_minicode.views.saved_questions import asked, opened, seen_at, stored
 
-_FIELDS = ("name", "description", "question", "chart", "visibility", "roles")
+_FIELDS = ("name", "description", "question", "chart", "sort", "visibility", "roles")
 _LOOK = re.compile(r"[a-z_.1]{0,16}")
 
 QUESTION_SCHEMA: dict[str, Any] = {
@@ -36,6 +36,7 @@ QUESTION_SCHEMA: dict[str, Any] = {
         "appid": {"type": "string"},
         "question": {"type": "object", "nullable": True, "description": "null where it can no longer be read"},
         "chart": {"type": "string"},
+        "sort": {"type": "string", "description": "a column of the table, with - before it the highest first"},
         "visibility": {"type": "string", "enum": list(questions.VISIBILITIES)},
         "roles": {"type": "array", "items": {"type": "string"}},
         "is_locked": {"type": "boolean"},
@@ -244,6 +245,7 @@ def question_json(row: SavedQuestion, person: Person) -> dict[str, Any]:
         "appid": row.authorizer.appid,
         "question": asked(row),
         "chart": row.chart,
+        "sort": row.sort or "",
         "visibility": row.visibility,
         "roles": sorted(one.role for one in row.roles),
         "is_locked": row.is_locked,
@@ -304,11 +306,15 @@ def _saving(sent: Mapping[str, Any], row: SavedQuestion | None) -> Saving:
         "name": row.name if row is not None else "",
         "description": row.description if row is not None else "",
         "chart": row.chart if row is not None else "",
+        "sort": (row.sort or "") if row is not None else "",
         "visibility": row.visibility if row is not None else questions.OWNER,
     }
     texts = {name: reading.text(sent, name) if name in sent else str(value) for name, value in kept.items()}
     if not _LOOK.fullmatch(texts["chart"]):
         raise InvalidInput("chart", "unknown", detail=texts["chart"][:40])
+    if len(texts["sort"]) > questions.MAX_SORT_CHARACTERS:
+        actual = len(texts["sort"])
+        raise InvalidInput("sort", "too_long", limit=questions.MAX_SORT_CHARACTERS, actual=actual, unit="characters")
     return Saving(program, kind, asks, roles=_roles(sent, row), **texts)
 
 

@@ -86,7 +86,7 @@ class MinicodeAnalysisView(SavedQuestionPages, AnalysisPages, BaseView):
             return redirect(url_for("MinicodeSavedView.edit", pk=pk))
         if one.kind.name != EVENTS:
             return redirect(one.kind.address(one.question, saved=pk))
-        fields = MultiDict({**one.kind.write(one.question), **look_fields(one.row.chart)})
+        fields = MultiDict({**one.kind.write(one.question), **look_fields(one.row.chart, one.row.sort)})
         listed = self.mini_programs()
         authorizer = next(program for program in listed if program.id == one.row.authorizer_id)
         return self._shown(fields, listed, authorizer, heading=one.row.name)

@@ -28,6 +28,7 @@ from fab_minicode.views.saved_questions import (
     opened,
     saved_id,
     seen_at,
+    sort_of,
     stored,
 )
 from fab_minicode.words import gettext as _
@@ -84,7 +85,11 @@ class MinicodeSavedView(SavedQuestionPages, AnalysisPages, BaseView):
         faults: Mapping[str, str] = {}
         if form.validate_on_submit():
             saving = form.saving(
-                authorizer_id=self._program(question), kind=kind.name, question=stored(question), chart=_chart()
+                authorizer_id=self._program(question),
+                kind=kind.name,
+                question=stored(question),
+                chart=_chart(),
+                sort=sort_of(request.args),
             )
             made: list[SavedQuestion] = []
             faults = self._tried(lambda: made.append(questions.save(self.db, saving, person, now=now())))
@@ -95,7 +100,7 @@ class MinicodeSavedView(SavedQuestionPages, AnalysisPages, BaseView):
             "fab_minicode/saved_form.html",
             title=_("Save this analysis"),
             asks=kind.words(question.as_json()),
-            back=kind.address(question, **look_fields(_chart())),
+            back=kind.address(question, **look_fields(_chart(), sort_of(request.args))),
             **self._choices(form, faults, person, base.row if base else None),
         )
 
@@ -114,6 +119,7 @@ class MinicodeSavedView(SavedQuestionPages, AnalysisPages, BaseView):
                 kind=str(row.kind),
                 question=str(row.question),
                 chart=str(row.chart),
+                sort=row.sort or "",
             )
             at = seen_at(form.seen_at.data or "")
             faults = self._tried(lambda: questions.change(self.db, row, saving, person, seen_at=at, now=now()))
@@ -145,6 +151,7 @@ class MinicodeSavedView(SavedQuestionPages, AnalysisPages, BaseView):
             question=stored(question),
             name=str(row.name),
             chart=_chart(),
+            sort=sort_of(request.args),
             description=str(row.description),
             visibility=str(row.visibility),
             roles=tuple(one.role for one in row.roles),

@@ -42,7 +42,7 @@ class SaveForm(PageForm):
         """The roles that are ticked."""
         return tuple(request.form.getlist("role"))
 
-    def saving(self, *, authorizer_id: int, kind: str, question: str, chart: str) -> Saving:
+    def saving(self, *, authorizer_id: int, kind: str, question: str, chart: str, sort: str) -> Saving:
         """Return what shall be kept."""
         return Saving(
             authorizer_id=authorizer_id,
@@ -50,6 +50,7 @@ class SaveForm(PageForm):
             question=question,
             name=self.name.data or "",
             chart=chart,
+            sort=sort,
             description=self.description.data or "",
             visibility=self.visibility.data or "",
             roles=self.roles,

@@ -17,6 +17,7 @@ from fab_minicode.models import SavedQuestion
 from fab_minicode.questions import Person
 from fab_minicode.views import people
 from fab_minicode.views.analysis_form import Form
+from fab_minicode.views.analysis_order import SORT
 from fab_minicode.views.pages import MAX_ID
 from fab_minicode.views.question_kinds import QuestionKind, kind_named, unknown_kind
 
@@ -105,7 +106,7 @@ class SavedQuestionPages:
             return Bar(kind, address)
         is_changed = found.question is None or found.question.as_json() != question.as_json()
         row = found.row
-        is_other_look = kind == questions.EVENTS and look_of(look) != row.chart
+        is_other_look = kind == questions.EVENTS and (look_of(look), sort_of(look)) != (row.chart, row.sort or "")
         return Bar(
             kind,
             {**address, SAVED: row.id},
@@ -144,7 +145,7 @@ def saved_id() -> int | None:
 
 
 def look_in(form: Form) -> dict[str, str]:
-    """Return how the analysis page shows an answer, as the keys of :data:`LOOK`, and its order, which is not saved."""
+    """Return how the analysis page shows an answer, as the keys of :data:`LOOK`, and its order."""
     return {"chart": form.chart, "stack": form.stack, "beside": "1" if form.beside else "", "sort": form.sort}
 
 
@@ -153,9 +154,15 @@ def look_of(fields: Mapping[str, str]) -> str:
     return ".".join(fields.get(key, "") for key in LOOK).rstrip(".")[:LONGEST_LOOK]
 
 
-def look_fields(text: str) -> dict[str, str]:
-    """Return the fields of an address that :func:`look_of` was made of."""
-    return {key: value for key, value in zip(LOOK, text.split("."), strict=False) if value}
+def sort_of(fields: Mapping[str, str]) -> str:
+    """Return the order of the table as it is stored."""
+    return fields.get(SORT, "")[: questions.MAX_SORT_CHARACTERS]
+
+
+def look_fields(text: str, sort: str | None) -> dict[str, str]:
+    """Return the fields of an address that :func:`look_of` and :func:`sort_of` were made of."""
+    kept = {**dict(zip(LOOK, text.split("."), strict=False)), SORT: sort or ""}
+    return {key: value for key, value in kept.items() if value}
 
 
 def seen_at(text: str) -> dt.datetime:

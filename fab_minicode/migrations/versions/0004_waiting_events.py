@@ -1,5 +1,6 @@
 """
-Events that wait for the roll-up stand in a table of their own; each day's facts have a version.
+Events that wait for the roll-up stand in a table of their own; each day's facts have a version; saved questions keep
+the order of their table.
 
 Revision: 0004, after 0003. Before, an event's ``state`` said 0 while it waited and 1 when it was counted.
 """
@@ -19,6 +20,7 @@ _RANDOM = {"sqlite": "abs(random() % 4611686018427387904)", "postgresql": "floor
 
 def upgrade() -> None:
     _let_nobody_write("minicode_events")
+    op.add_column("minicode_questions", sa.Column("sort", sa.String(length=128), nullable=True))
     op.create_table(
         "minicode_pending",
         sa.Column("key", sa.LargeBinary(length=16), nullable=False),
@@ -53,6 +55,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     _let_nobody_write("minicode_events, minicode_pending")
+    op.drop_column("minicode_questions", "sort")
     op.drop_table("minicode_fact_days")
     op.execute("UPDATE minicode_events SET state = 0 WHERE key IN (SELECT key FROM minicode_pending)")
     op.drop_table("minicode_pending")
