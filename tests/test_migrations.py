@@ -217,3 +217,24 @@ def test_the_days_that_have_facts_get_versions_that_differ(empty):
     assert [(1, 5), (1, 6), (1, 7), (2, 5)] == [(owner, day) for owner, day, _version in days]
     assert 4 == len({version for *_, version in days})
     assert all(version > 2**20 for *_, version in days)
+
+
+def test_visitors_keep_their_numbers_whatever_order_they_stand_in(empty):
+    columns = "authorizer_id, head, tail, id, first_ms, first_context_id"
+    put = text(f"INSERT INTO minicode_visitors ({columns}) VALUES (:a, :b, :c, :d, :e, :f)")
+    every = text(f"SELECT {columns} FROM minicode_visitors ORDER BY 1, 2")
+    rows = [(1, -5, 2**62, 2, 17, 3), (1, 7, -1, 1, None, None), (2, 7, -1, 3, 2**41, 9)]
+
+    def stored():
+        with empty.connect() as connection:
+            return [tuple(row) for row in connection.execute(every)]
+
+    migrations.upgrade(empty, "0003")
+    with empty.begin() as connection:
+        for row in rows:
+            connection.execute(put, dict(zip("abcdef", row, strict=True)))
+    migrations.upgrade(empty)
+
+    assert rows == stored()
+    migrations.downgrade(empty, "0003")
+    assert rows == stored()

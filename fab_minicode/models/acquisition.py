@@ -116,17 +116,22 @@ class Visitor(Base):
     """
     One pseudonymous visitor; ``id`` is the number that stands in the tallies.
 
-    ``head`` and ``tail``: the two halves of ``StoredEvent.visitor`` as signed big-endian numbers.
-    ``first_ms`` and ``first_context_id``: the earliest visit seen, NULL as long as there is none.
+    ``head`` and ``tail``: the two halves of ``StoredEvent.visitor`` as signed big-endian numbers; that no two rows of a
+    mini program have the same is up to the roll-up, which is alone. ``first_ms`` and ``first_context_id``: the earliest
+    visit seen, NULL as long as there is none.
+
+    Rows in the order of their numbers, where new ones are added at the end, and an index on half of the pseudonym: a
+    unique index on all of it would be spread over twice as many pages, each of which a batch writes
+    (docs/performance.md).
     """
 
     __tablename__ = "minicode_visitors"
-    __table_args__ = (UniqueConstraint("id", name="uq_minicode_visitors_id"), {"sqlite_with_rowid": False})
+    __table_args__ = (Index("ix_minicode_visitors_head", "head"),)
 
-    authorizer_id = Column(Integer, primary_key=True, autoincrement=False)
-    head = Column(BigInteger, primary_key=True, autoincrement=False)
-    tail = Column(BigInteger, primary_key=True, autoincrement=False)
-    id = Column(BigInteger, nullable=False)
+    id = Column(Integer, primary_key=True, autoincrement=False)
+    authorizer_id = Column(Integer, nullable=False)
+    head = Column(BigInteger, nullable=False)
+    tail = Column(BigInteger, nullable=False)
     first_ms = Column(BigInteger)
     first_context_id = Column(Integer)
 
