@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from fab_minicode.models import Base
 from fab_minicode.sandbox import SAMPLE_APPS, App, Sandbox
-from tests import databases, hosts, scratch, third_party
+from tests import databases, hosts, scratch, stories, third_party
 
 # Before anything asks for a temporary folder.
 scratch.use_memory()
@@ -63,6 +63,15 @@ def session(engine: Engine) -> Iterator[Session]:
     """A session on ``engine``."""
     with Session(engine, future=True) as session:
         yield session
+
+
+@pytest.fixture
+def shop(engine: Engine) -> str:
+    """A mini program with the id 1 on ``engine``, which is whose the events of ``tests.events`` are; its AppID."""
+    with Session(engine, future=True) as session:
+        session.add(stories.authorizer())
+        session.commit()
+    return stories.APPID
 
 
 @pytest.fixture

@@ -123,6 +123,12 @@ def test_a_visitor_who_only_waits_to_be_counted_is_exported_and_erased(engine):
         assert {"waiting"} == {
             event["state"] for event in erasure.export_visitor(connection, authorizer_id, hashed(one))["events"]
         }
+    with engine.begin() as connection:
+        # As a process stores that was not restarted since the upgrade.
+        connection.execute(text("UPDATE minicode_events SET state = 0"))
+        connection.execute(text("DELETE FROM minicode_pending"))
+        found = erasure.export_visitor(connection, authorizer_id, hashed(one))["events"]
+        assert {"waiting"} == {event["state"] for event in found}
     erased = erasure.erase_visitor(engine, authorizer_id, hashed(one), actor=SYSTEM, now=NOW)
 
     assert sum(event.visitor == one for event in told) == erased.events

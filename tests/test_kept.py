@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import random
 
 import pytest
@@ -16,22 +15,9 @@ from fab_minicode.acquisition.kept import MAX_KEPT, MAX_ROWS, Kept, kept_of
 from fab_minicode.acquisition.question import parse
 from fab_minicode.acquisition.rollup import roll_up_all
 from fab_minicode.models import Authorizer, Base, Code
-from tests import databases, stories, worlds
+from tests import databases, stories
 from tests.events import Told, store
-
-NOW = dt.datetime(2026, 11, 20, 9, 30, tzinfo=dt.timezone.utc)
-SETTINGS = worlds.settings_in("Asia/Shanghai")
-DAY = 86_400_000
-THEN = int(NOW.timestamp() * 1000) - 2 * DAY
-POSTER, FLYER = ("poster", "", "", "", ""), ("flyer", "", "", "", "")
-
-
-@pytest.fixture
-def shop(engine):
-    with Session(engine, future=True) as session:
-        session.add(stories.authorizer())
-        session.commit()
-    return stories.APPID
+from tests.shop import DAY, FLYER, NOW, POSTER, SETTINGS, THEN
 
 
 def rolled(engine, *told):

@@ -21,21 +21,7 @@ from tests import databases, stories, worlds
 from tests.events import Told, store
 from tests.facts_state import entry_and_first, state_of
 from tests.recount import in_order
-
-NOW = dt.datetime(2026, 11, 20, 9, 30, tzinfo=dt.timezone.utc)
-SETTINGS = worlds.settings_in("Asia/Shanghai")
-MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
-THEN = int(NOW.timestamp() * 1000) - 2 * DAY
-POSTER, FLYER = ("poster", "", "", "", ""), ("flyer", "", "", "", "")
-
-
-@pytest.fixture
-def shop(engine):
-    """A mini program with the id 1, which is what events have when nothing else is said."""
-    with Session(engine, future=True) as session:
-        session.add(stories.authorizer())
-        session.commit()
-    return stories.APPID
+from tests.shop import DAY, FLYER, HOUR, MINUTE, NOW, POSTER, SETTINGS, THEN
 
 
 def rolled(engine, *batches):

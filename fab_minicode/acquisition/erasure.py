@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from pyroaring import BitMap
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.engine import Connection, Engine
 
 from fab_minicode import audit
@@ -31,7 +31,7 @@ from fab_minicode.acquisition.timeline import Carried, days_seen
 from fab_minicode.actor import Actor
 from fab_minicode.errors import MinicodeError, Missing
 from fab_minicode.models import Attribution, Pending, StoredEvent, Value, Visitor
-from fab_minicode.models.acquisition import TEST
+from fab_minicode.models.acquisition import TEST, UNQUEUED
 
 _KEYS_PER_STATEMENT = 500
 _LAST_DAY = dt.date(2199, 12, 31)
@@ -76,8 +76,7 @@ def export_visitor(connection: Connection, authorizer_id: int, hashed: bytes) ->
     Raises:
         Missing: If nothing is stored.
     """
-    waiting = set(connection.execute(_waiting(authorizer_id, hashed)).scalars())
-    events = [_event_json(row, waiting) for row in connection.execute(_events_of(authorizer_id, hashed))]
+    events = [_event_json(row) for row in connection.execute(_events_of(authorizer_id, hashed))]
     known = visitor_hashed(connection, authorizer_id, hashed)
     if known is None and not events:
         raise Missing("visitor")
@@ -117,8 +116,7 @@ def erase_visitor(engine: Engine, authorizer_id: int, hashed: bytes, *, actor: A
         if not be_alone(connection, now):
             raise Busy("the roll-up is at work")
         known = visitor_hashed(connection, authorizer_id, hashed)
-        whose = (StoredEvent.authorizer_id == authorizer_id, StoredEvent.visitor == hashed)
-        events = _erase_events(connection, whose)
+        events = _erase_events(connection, authorizer_id, hashed)
         if known is None and not events:
             raise Missing("visitor")
         erased = Erased(events, 0, 0, 0) if known is None else _erase(connection, authorizer_id, known, events)
@@ -130,9 +128,9 @@ def erase_visitor(engine: Engine, authorizer_id: int, hashed: bytes, *, actor: A
         return erased
 
 
-def _erase_events(connection: Connection, whose: Any) -> int:
+def _erase_events(connection: Connection, authorizer_id: int, hashed: bytes) -> int:
     """Remove raw events, those that wait to be counted too; what is accepted meanwhile stays, with its place there."""
-    keys = list(connection.execute(select(StoredEvent.key).where(*whose)).scalars())
+    keys = [row.key for row in connection.execute(_events_of(authorizer_id, hashed))]
     for begin in range(0, len(keys), _KEYS_PER_STATEMENT):
         some = keys[begin : begin + _KEYS_PER_STATEMENT]
         for table in (Pending, StoredEvent):
@@ -182,24 +180,21 @@ def _counts(stored: bytes, visitor: int) -> bool:
 
 
 def _events_of(authorizer_id: int, hashed: bytes) -> Any:
-    return select(StoredEvent.__table__).where(
+    is_waiting = exists().where(Pending.key == StoredEvent.key).label("is_waiting")
+    return select(StoredEvent.__table__, is_waiting).where(
         StoredEvent.authorizer_id == authorizer_id, StoredEvent.visitor == hashed
     )
 
 
-def _waiting(authorizer_id: int, hashed: bytes) -> Any:
-    mine = (StoredEvent.authorizer_id == authorizer_id, StoredEvent.visitor == hashed)
-    return select(StoredEvent.key).join(Pending, Pending.key == StoredEvent.key).where(*mine)
-
-
-def _event_json(row: Any, waiting: set[bytes]) -> dict[str, Any]:
+def _event_json(row: Any) -> dict[str, Any]:
+    waits = row.is_waiting or row.state == UNQUEUED
     return {
         "key": bytes(row.key).hex(),
         "event": row.name,
         "at": _instant(row.time_ms),
         "received_at": _instant(row.received_ms),
         "carried": row.entry and json.loads(row.entry),
-        "state": "test" if row.state == TEST else "waiting" if row.key in waiting else "counted",
+        "state": "test" if row.state == TEST else "waiting" if waits else "counted",
     }
 
 
